@@ -1,0 +1,106 @@
+package consumer
+
+import (
+	"time"
+
+	"github.com/weir-kafka/weir/handlers"
+	"github.com/weir-kafka/weir/sink"
+)
+
+// Config is what a file can say about a consumer. [DefaultConfig] holds the
+// defaults; a zero duration, size or count means the default too. The doc tags
+// are the generated reference and the yaml tags its spelling.
+type Config struct {
+	Name   string      `yaml:"name" doc:"Names the pipeline in logs and metrics. Defaults to the group."`
+	Kafka  KafkaConfig `yaml:"kafka" doc:"Where records come from."`
+	Order  Order       `yaml:"order" doc:"What stays in order: key (records of one key), partition (all records of a partition) or none."`
+	Memory Bytes       `yaml:"memory" doc:"Budget for everything taken from Kafka and not yet finished, client buffers included. Fetching stops before it is exceeded."`
+	// Failure.DeadLetter is a live thing and stands in the Pipeline.
+	Attempts int           `yaml:"-" doc:"How often a record is tried before it goes to the dead letters."`
+	Drain    time.Duration `yaml:"drain" doc:"How long a revoked partition or a shutdown waits for what is in flight. At most half of kafka.rebalance_timeout."`
+}
+
+// KafkaConfig says which cluster, group and topics.
+type KafkaConfig struct {
+	Brokers          []string      `yaml:"brokers" doc:"Seed brokers as host:port."`
+	Group            string        `yaml:"group" doc:"Consumer group."`
+	Topics           []string      `yaml:"topics" doc:"Topics to consume. Either topics or pattern."`
+	Pattern          string        `yaml:"pattern" doc:"Regular expression for topics to consume, matched against the whole metadata again and again."`
+	Protocol         Protocol      `yaml:"protocol" doc:"Group protocol: classic, consumer (KIP-848) or auto, which takes the safest for the cluster (classic today)."`
+	Start            string        `yaml:"start" doc:"Where a group without a commit begins: earliest, latest or an RFC 3339 time."`
+	InstanceID       string        `yaml:"instance_id" doc:"Static membership: a name unique in the group that is kept over restarts."`
+	RebalanceTimeout time.Duration `yaml:"rebalance_timeout" doc:"How long a member may take to give partitions back."`
+	SessionTimeout   time.Duration `yaml:"session_timeout" doc:"How long a member may be silent before it is taken for dead. With protocol consumer the broker decides."`
+	CommitInterval   time.Duration `yaml:"commit_interval" doc:"How often progress is committed while there is any."`
+	TLS              *TLSConfig    `yaml:"tls" doc:"Encrypts the connection. An empty mapping uses the system's roots."`
+	SASL             *SASLConfig   `yaml:"sasl" doc:"Authenticates the connection."`
+}
+
+// TLSConfig names PEM files.
+type TLSConfig struct {
+	CA         string `yaml:"ca" doc:"File with the authorities to trust. Defaults to the system's."`
+	Cert       string `yaml:"cert" doc:"File with the client certificate."`
+	Key        string `yaml:"key" doc:"File with the client key."`
+	ServerName string `yaml:"server_name" doc:"Name to expect in the broker's certificate. Defaults to its host."`
+}
+
+// SASLConfig is one mechanism with its credentials.
+type SASLConfig struct {
+	Mechanism string      `yaml:"mechanism" doc:"PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER."`
+	Username  string      `yaml:"username" doc:"User name."`
+	Password  sink.Secret `yaml:"password" doc:"Password. Give it as ${VAR} or ${file:/path}."`
+	Token     sink.Secret `yaml:"token" doc:"Token of OAUTHBEARER. Give it as ${VAR} or ${file:/path}."`
+}
+
+// SinkConfig is what a file can say about the way to any sink.
+type SinkConfig struct {
+	Limit   LimitConfig   `yaml:"limit" doc:"How many writes may be in flight."`
+	Timeout time.Duration `yaml:"timeout" doc:"How long one write may take. A write that does not answer in time counts as overload."`
+}
+
+// LimitConfig bounds the writes in flight to one sink.
+type LimitConfig struct {
+	Max   int `yaml:"max" doc:"The most writes in flight that the adaptive limiter may choose."`
+	Fixed int `yaml:"fixed" doc:"A fixed number of writes in flight instead of the adaptive limiter."`
+}
+
+// Output is a sink and the way to it.
+type Output struct {
+	Sink sink.Sink
+	SinkConfig
+}
+
+// Pipeline holds the live things that records pass.
+type Pipeline struct {
+	// Handler defaults to handlers.Pass.
+	Handler handlers.Handler
+	// Sink takes messages without a route.
+	Sink Output
+	// Routes takes messages by Message.Route. A message with an unknown route is rejected.
+	Routes map[string]Output
+	// DeadLetter takes rejected records. Without one a rejected record stops the consumer,
+	// because nothing may be dropped.
+	DeadLetter Output
+}
+
+// DefaultConfig returns the defaults. Brokers, group and topics have none.
+func DefaultConfig() Config {
+	return Config{
+		Kafka: KafkaConfig{
+			Protocol:         ProtocolAuto,
+			Start:            "earliest",
+			RebalanceTimeout: 60 * time.Second,
+			SessionTimeout:   45 * time.Second,
+			CommitInterval:   time.Second,
+		},
+		Order:    OrderKey,
+		Memory:   256 << 20,
+		Attempts: 5,
+		Drain:    25 * time.Second,
+	}
+}
+
+// DefaultSinkConfig returns the defaults of the way to a sink.
+func DefaultSinkConfig() SinkConfig {
+	return SinkConfig{Limit: LimitConfig{Max: 256}, Timeout: 5 * time.Second}
+}

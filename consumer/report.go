@@ -1,0 +1,76 @@
+package consumer
+
+import "time"
+
+// State is what a partition's fetching does.
+type State string
+
+// The states of a partition.
+const (
+	StateOpen     State = "open"     // records are fetched
+	StateHold     State = "hold"     // polling stopped for a moment, for every partition
+	StatePaused   State = "paused"   // this partition is not fetched
+	StateDraining State = "draining" // revoked: what was taken is finished, nothing is taken
+)
+
+// Report is what a consumer can say about itself at one moment.
+type Report struct {
+	Name        string            `json:"name"`
+	Group       string            `json:"group"`
+	Member      string            `json:"member"`
+	State       State             `json:"state"`
+	Reasons     []string          `json:"reasons"`
+	HeldBytes   int64             `json:"held_bytes"`
+	BudgetBytes int64             `json:"budget_bytes"`
+	HeldRecords int64             `json:"held_records"`
+	Rebalances  int64             `json:"rebalances"`
+	Pauses      int64             `json:"pauses"`
+	// DuplicatesIfKilled bounds how many records would be delivered a second time if the
+	// process were killed before the next commit.
+	DuplicatesIfKilled int64             `json:"duplicates_if_killed"`
+	Totals             Totals            `json:"totals"`
+	Sinks              []SinkReport      `json:"sinks"`
+	Partitions         []PartitionReport `json:"partitions"`
+}
+
+// Totals counts records and messages since the start.
+type Totals struct {
+	Polled      int64 `json:"polled"`
+	Done        int64 `json:"done"`
+	Written     int64 `json:"written"`
+	Retried     int64 `json:"retried"`
+	DeadLetters int64 `json:"dead_letters"`
+	Skipped     int64 `json:"skipped"`
+	Dropped     int64 `json:"dropped"`
+	MaxHeld     int64 `json:"max_held_bytes"`
+}
+
+// SinkReport is one sink's flow.
+type SinkReport struct {
+	Name      string    `json:"name"`
+	Limit     int       `json:"limit"`
+	InFlight  int       `json:"in_flight"`
+	Queued    int       `json:"queued"`
+	Reason    string    `json:"reason"`
+	HoldUntil time.Time `json:"hold_until,omitzero"`
+}
+
+// PartitionReport is one partition's state.
+type PartitionReport struct {
+	Topic       string        `json:"topic"`
+	Partition   int32         `json:"partition"`
+	State       State         `json:"state"`
+	Reasons     []string      `json:"reasons"`
+	Oldest      int64         `json:"oldest_offset"`
+	OldestAge   time.Duration `json:"oldest_age_ns"`
+	LanesBusy   int           `json:"lanes_busy"`
+	HeldRecords int64         `json:"held_records"`
+	HeldBytes   int64         `json:"held_bytes"`
+	// Committed is the offset the broker last acknowledged, -1 before the first commit.
+	Committed int64 `json:"committed"`
+	// DoneBeyond counts records that are done beyond the watermark.
+	DoneBeyond int64 `json:"done_beyond"`
+	// Lag is the end of the partition as of the last fetch less what is committed, -1 when unknown.
+	Lag                int64 `json:"lag"`
+	DuplicatesIfKilled int64 `json:"duplicates_if_killed"`
+}
