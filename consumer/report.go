@@ -15,16 +15,16 @@ const (
 
 // Report is what a consumer can say about itself at one moment.
 type Report struct {
-	Name        string            `json:"name"`
-	Group       string            `json:"group"`
-	Member      string            `json:"member"`
-	State       State             `json:"state"`
-	Reasons     []string          `json:"reasons"`
-	HeldBytes   int64             `json:"held_bytes"`
-	BudgetBytes int64             `json:"budget_bytes"`
-	HeldRecords int64             `json:"held_records"`
-	Rebalances  int64             `json:"rebalances"`
-	Pauses      int64             `json:"pauses"`
+	Name        string   `json:"name"`
+	Group       string   `json:"group"`
+	Member      string   `json:"member"`
+	State       State    `json:"state"`
+	Reasons     []string `json:"reasons"`
+	HeldBytes   int64    `json:"held_bytes"`
+	BudgetBytes int64    `json:"budget_bytes"`
+	HeldRecords int64    `json:"held_records"`
+	Rebalances  int64    `json:"rebalances"`
+	Pauses      int64    `json:"pauses"`
 	// DuplicatesIfKilled bounds how many records would be delivered a second time if the
 	// process were killed before the next commit.
 	DuplicatesIfKilled int64             `json:"duplicates_if_killed"`
