@@ -2,42 +2,224 @@ package consumer
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/weir-kafka/weir/consumer/internal/lane"
+	"github.com/weir-kafka/weir/flow"
+	"github.com/weir-kafka/weir/handlers"
 )
 
-// Consumer moves records from Kafka through a handler to sinks.
-type Consumer struct{}
+// Consumer moves records from Kafka through a handler to sinks. Build one with
+// [New]; [Consumer.Run] may be called once.
+type Consumer struct {
+	cfg        Config
+	log        *slog.Logger
+	now        func() time.Time
+	registerer prometheus.Registerer
+	clientOpts []kgo.Opt
+	workers    int
+	seed       maphash.Seed
+	laneMode   lane.Mode
+	backoff    flow.Backoff
+
+	handler handlers.Handler
+	main    *writeStage
+	routes  map[string]*writeStage
+	dead    *writeStage // nil without a dead-letter sink
+	stages  []*writeStage
+	crew    *crew
+	poller  *poller
+	alarm   alarm
+	gate    gate
+	fetches fetches
+	metrics *metrics
+	recheck chan struct{}
+
+	client *kgo.Client
+	// work is the second of two contexts: Run's own ends taking, this one ends
+	// working. It lives here because the client's callbacks are given another.
+	work     context.Context
+	stop     context.CancelCauseFunc // ends taking with an error
+	commitMu sync.Mutex              // one commit at a time: snapshot, send, apply
+
+	mu    sync.RWMutex
+	parts map[tp]*partition
+
+	held         atomic.Int64
+	heldRecords  atomic.Int64
+	nextInterval atomic.Int64
+	rebalances   atomic.Int64
+	lastPoll     atomic.Int64
+	running      atomic.Bool
+	joined       atomic.Bool
+	draining     atomic.Bool
+	recreating   atomic.Bool
+	background   sync.WaitGroup
+	totals       totals
+}
+
+type totals struct {
+	polled, done, retried, deadLetters, skipped, dropped, maxHeld, pauses atomic.Int64
+}
 
 // Option sets a live thing.
 type Option func(*Consumer)
 
-// WithLogger sets the logger; the default discards.
-func WithLogger(*slog.Logger) Option { return nil }
+// WithLogger sets the logger. The default discards.
+func WithLogger(l *slog.Logger) Option { return func(c *Consumer) { c.log = l } }
 
-// WithRegisterer registers the metrics.
-func WithRegisterer(prometheus.Registerer) Option { return nil }
+// WithRegisterer registers the metrics. Without it none are registered.
+func WithRegisterer(r prometheus.Registerer) Option { return func(c *Consumer) { c.registerer = r } }
 
 // WithClientOptions adds options to the Kafka client, after the consumer's own.
-func WithClientOptions(...kgo.Opt) Option { return nil }
+// Options that change how partitions are assigned, committed or polled break
+// what the consumer promises.
+func WithClientOptions(opts ...kgo.Opt) Option {
+	return func(c *Consumer) { c.clientOpts = append(c.clientOpts, opts...) }
+}
 
-// WithNow sets the clock, for tests.
-func WithNow(func() time.Time) Option { return nil }
+// WithNow sets the clock by which ages and retries are measured.
+func WithNow(now func() time.Time) Option { return func(c *Consumer) { c.now = now } }
 
-// New checks cfg and builds a consumer. It connects to nothing.
-func New(cfg Config, p Pipeline, opts ...Option) (*Consumer, error) { return nil, nil }
+// WithHandlers sets how many handler calls may run at the same time, 512 by
+// default. So many run only when the handler waits for something.
+func WithHandlers(n int) Option { return func(c *Consumer) { c.workers = n } }
 
-// Run consumes until ctx ends, then drains and leaves the group.
-func (c *Consumer) Run(ctx context.Context) error { return nil }
+// New checks cfg and builds a consumer. It connects to nothing. All problems of
+// cfg are reported together.
+func New(cfg Config, p Pipeline, opts ...Option) (*Consumer, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.check(p); err != nil {
+		return nil, err
+	}
+	c := &Consumer{
+		cfg: cfg, log: slog.New(slog.DiscardHandler), now: time.Now, workers: defaultWorkers,
+		seed: maphash.MakeSeed(), laneMode: cfg.Order.mode(), handler: p.Handler,
+		backoff: flow.Backoff{Base: 100 * time.Millisecond, Max: 10 * time.Second},
+		poller:  newPoller(), metrics: newMetrics(), recheck: make(chan struct{}, 1),
+		parts: make(map[tp]*partition), routes: make(map[string]*writeStage),
+	}
+	for _, o := range opts {
+		o(c)
+	}
+	c.alarm.kick = make(chan struct{}, 1)
+	c.gate.state = StateOpen
+	if c.handler == nil {
+		c.handler = handlers.Pass
+	}
+	c.crew = newCrew(c, max(c.workers, 1))
+	c.addStages(p)
+	if _, err := c.clientOptions(); err != nil {
+		return nil, err
+	}
+	return c, c.register()
+}
 
-// Explain reports the state of every partition and why.
-func (c *Consumer) Explain() Report { return Report{} }
+func (c *Consumer) addStages(p Pipeline) {
+	c.main = newWriteStage(c, "default", p.Sink)
+	c.stages = append(c.stages, c.main)
+	for name, o := range p.Routes {
+		s := newWriteStage(c, name, o)
+		c.routes[name] = s
+		c.stages = append(c.stages, s)
+	}
+	if p.DeadLetter.Sink != nil {
+		c.dead = newWriteStage(c, "dead_letter", p.DeadLetter)
+		c.dead.final = true
+		c.stages = append(c.stages, c.dead)
+	}
+}
 
-// Ready returns nil while the consumer makes progress or has nothing to do, and otherwise why it is not ready.
-func (c *Consumer) Ready() error { return nil }
+func (c *Consumer) register() error {
+	if c.registerer == nil {
+		return nil
+	}
+	for _, k := range append(c.metrics.collectors(), newCollector(c)) {
+		if err := c.registerer.Register(k); err != nil {
+			return fmt.Errorf("consumer: metrics: %w", err)
+		}
+	}
+	return nil
+}
 
-// ClientOptions returns the kgo options that reach the cluster: brokers, TLS, SASL.
-func (k KafkaConfig) ClientOptions() ([]kgo.Opt, error) { return nil, nil }
+// ErrRanBefore is returned by a second Run.
+var ErrRanBefore = errors.New("consumer: Run may be called once; build another consumer")
+
+// Run consumes until ctx ends, then finishes what it has taken, commits it and
+// leaves the group. It returns nil after such an end and otherwise what stopped
+// it. No goroutine outlives it, except those of a sink that does not return
+// although its context ended.
+func (c *Consumer) Run(ctx context.Context) error {
+	if !c.running.CompareAndSwap(false, true) {
+		return ErrRanBefore
+	}
+	taking, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	work, endWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer endWork()
+	c.work, c.stop = work, stop
+	opts, err := c.clientOptions()
+	if err != nil {
+		return err
+	}
+	if c.client, err = kgo.NewClient(opts...); err != nil {
+		return fmt.Errorf("consumer: %w", err)
+	}
+	var polling, working sync.WaitGroup
+	for _, s := range c.stages {
+		working.Go(func() { s.run(work) })
+	}
+	working.Go(func() { c.commitLoop(work) })
+	working.Go(func() { c.reconcileLoop(work) })
+	working.Go(func() { c.alarmLoop(work) })
+	polling.Go(func() {
+		if err := c.poll(taking); err != nil {
+			stop(fmt.Errorf("consumer: poll: %w", err))
+		}
+	})
+	<-taking.Done()
+	polling.Wait()
+	c.shutDown(work, endWork)
+	working.Wait()
+	return c.ending(ctx, taking)
+}
+
+// shutDown drains before leaving the group: while it leaves there are no
+// heartbeats.
+func (c *Consumer) shutDown(work context.Context, endWork func()) {
+	c.draining.Store(true)
+	c.drain(work, c.partitions(), "shutdown")
+	endWork()
+	c.crew.close()
+	leave, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := c.client.LeaveGroupContext(leave); err != nil {
+		c.log.Warn("left the group without its answer; partitions stay reserved until the session ends", "err", err)
+	}
+	c.background.Wait()
+	c.client.CloseAllowingRebalance()
+	c.running.Store(false)
+}
+
+// ending tells a wanted end from another.
+func (c *Consumer) ending(ctx, taking context.Context) error {
+	cause := context.Cause(taking)
+	if ctx.Err() != nil && (cause == nil || errors.Is(cause, context.Cause(ctx))) {
+		return nil
+	}
+	return cause
+}
+
+// fail stops the consumer with err; the first one counts.
+func (c *Consumer) fail(err error) {
+	c.log.Error("pipeline stops", "err", err)
+	c.stop(err)
+}

@@ -1,0 +1,154 @@
+package consumer
+
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/weir-kafka/weir/consumer/internal/lane"
+	"github.com/weir-kafka/weir/sink"
+)
+
+// recordOverhead is what a record costs beside its bytes: the client's Record
+// (160 B), a lane node, a slot in a batch and its message.
+const recordOverhead = 256
+
+// item is one record as it waits in a lane: seq is its place in the order of
+// dispatch, which the tracker knows it by.
+type item struct {
+	rec *kgo.Record
+	seq uint64
+}
+
+// batch is a number of records of one partition that were taken together. Its
+// lanes stay busy until its records are terminal: acknowledged, or dropped with
+// the partition. Everything below is guarded by the partition's mu, save while
+// the handler stage owns the batch.
+type batch struct {
+	part    *partition
+	gen     uint64 // of the partition when the batch was taken
+	taken   []lane.Taken[item]
+	states  []recordState
+	groups  []group
+	outs    []*out
+	extra   int64 // bytes that handlers made, counted in the budget until the batch ends
+	left    int   // groups that have not ended
+	rejects []rejected
+}
+
+// recordState is what is known of one taken record.
+type recordState struct {
+	wait    int32 // messages that are not acknowledged
+	group   int32
+	attempt int32 // 1 the first time
+	dead    bool  // given to the dead letters
+	handled bool
+}
+
+// group is the records of one lane in a batch, in order.
+type group struct {
+	lane int32
+	left int32 // handled records that are not terminal
+	redo *redo // what the handler must be asked again, once left is 0
+}
+
+// redo is records of one lane for which the handler failed: the first one and
+// those behind it, which must wait for it.
+type redo struct {
+	part    *partition
+	gen     uint64
+	taken   []lane.Taken[item]
+	attempt int32 // of the first, when it is tried again
+	due     time.Time
+}
+
+// out is what a batch sends to one sink: messages in order, and for each the
+// record it was made from. ends holds the index behind the last message of each
+// lane group.
+type out struct {
+	batch *batch
+	stage *writeStage
+	msgs  []sink.Message
+	recs  []int32
+	ends  []int32
+}
+
+// seal computes the lane groups.
+func (o *out) seal() {
+	o.ends = o.ends[:0]
+	for i := 1; i <= len(o.recs); i++ {
+		if i == len(o.recs) || o.batch.states[o.recs[i]].group != o.batch.states[o.recs[i-1]].group {
+			o.ends = append(o.ends, int32(i))
+		}
+	}
+}
+
+// begin prepares a batch for its records, which stand in taken.
+func (b *batch) begin(p *partition, attempt int32) {
+	b.part, b.gen = p, p.gen
+	b.states, b.groups = b.states[:0], b.groups[:0]
+	for i := range b.taken {
+		l := b.taken[i].Lane
+		if n := len(b.groups); n == 0 || l < 0 || b.groups[n-1].lane != l {
+			b.groups = append(b.groups, group{lane: l})
+		}
+		b.states = append(b.states, recordState{group: int32(len(b.groups) - 1), attempt: 1})
+	}
+	b.states[0].attempt = attempt
+	b.left = len(b.groups)
+}
+
+// groupEnd returns the index behind the last record of the group that record i is in.
+func (b *batch) groupEnd(i int) int {
+	g := b.states[i].group
+	for i < len(b.states) && b.states[i].group == g {
+		i++
+	}
+	return i
+}
+
+// outFor returns the batch's out for a stage.
+func (b *batch) outFor(s *writeStage) *out {
+	for _, o := range b.outs {
+		if o.stage == s {
+			return o
+		}
+	}
+	o := &out{batch: b, stage: s, msgs: make([]sink.Message, 0, len(b.taken)), recs: make([]int32, 0, len(b.taken))}
+	b.outs = append(b.outs, o)
+	return o
+}
+
+// cloneRecord copies a record so that it no longer pins the fetch response it
+// came in: one kept record pins megabytes.
+func cloneRecord(r *kgo.Record) *kgo.Record {
+	buf := make([]byte, 0, len(r.Key)+len(r.Value))
+	c := *r
+	c.Key, buf = cloneInto(buf, r.Key)
+	c.Value, _ = cloneInto(buf, r.Value)
+	if len(r.Headers) > 0 {
+		c.Headers = make([]kgo.RecordHeader, len(r.Headers))
+		for i, h := range r.Headers {
+			c.Headers[i] = kgo.RecordHeader{Key: string([]byte(h.Key)), Value: append([]byte(nil), h.Value...)}
+		}
+	}
+	return &c
+}
+
+// cloneInto appends b to buf and returns the copy, nil for nil.
+func cloneInto(buf, b []byte) (clone, rest []byte) {
+	if b == nil {
+		return nil, buf
+	}
+	n := len(buf)
+	buf = append(buf, b...)
+	return buf[n:len(buf):len(buf)], buf
+}
+
+// recordSize is what a record counts in the budget.
+func recordSize(r *kgo.Record) int {
+	n := len(r.Key) + len(r.Value) + recordOverhead
+	for i := range r.Headers {
+		n += len(r.Headers[i].Key) + len(r.Headers[i].Value) + 40
+	}
+	return n
+}

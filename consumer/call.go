@@ -1,0 +1,217 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/weir-kafka/weir/flow"
+	"github.com/weir-kafka/weir/sink"
+)
+
+// call is one Write: one span or several.
+type call struct {
+	stage    *writeStage
+	spans    []span
+	messages int
+	bytes    int
+	wins     uint64 // the sink's successes when the call was made
+}
+
+// add takes as much of sp as the limits leave room for, and returns what must
+// go back to the queue, if anything, and whether more may be added.
+func (c *call) add(sp span) (back *span, more bool) {
+	at := c.room(&sp)
+	if at == sp.from {
+		return &sp, false
+	}
+	c.messages += at - sp.from
+	if at == sp.to {
+		c.spans = append(c.spans, sp)
+		lim := c.stage.limits.Messages
+		return nil, !sp.alone && (lim == 0 || c.messages < lim)
+	}
+	parts := sp.cut(at)
+	c.spans = append(c.spans, parts[0])
+	if len(parts) == 2 {
+		back = &parts[1]
+	}
+	return back, false
+}
+
+// room returns how far into sp the call may reach. One message always fits into
+// an empty call.
+func (c *call) room(sp *span) int {
+	lim, at := c.stage.limits, sp.to
+	if lim.Messages > 0 {
+		at = min(at, sp.from+lim.Messages-c.messages)
+	}
+	if lim.Bytes == 0 {
+		return at
+	}
+	for k := sp.from; k < at; k++ {
+		n := sp.out.msgs[k].Size()
+		if c.bytes+n > lim.Bytes && (c.messages > 0 || k > sp.from) {
+			return k
+		}
+		c.bytes += n
+	}
+	return at
+}
+
+// run writes and gives every message its outcome.
+func (c *call) run(ctx context.Context) {
+	s := c.stage
+	defer s.calls.Done()
+	msgs := c.join()
+	start := s.c.now()
+	err := flow.Deadline(ctx, s.timeout, func(ctx context.Context) error { return c.write(ctx, msgs) })
+	took := s.c.now().Sub(start)
+	verdict, acked := judge(ctx, err, len(msgs))
+	if acked > 0 {
+		s.wins.Add(1)
+		s.written.Add(int64(acked))
+	}
+	s.limiter.Done(flow.Outcome{Kind: verdict, Work: acked, RetryAfter: flow.RetryAfter(err)})
+	s.c.metrics.wrote(s.name, verdict, len(msgs), took)
+	c.settle(ctx, err)
+}
+
+// join returns the messages of all spans; of one span without a copy.
+func (c *call) join() []sink.Message {
+	if sp := &c.spans[0]; len(c.spans) == 1 {
+		return sp.out.msgs[sp.from:sp.to:sp.to]
+	}
+	msgs := make([]sink.Message, 0, c.messages)
+	for i := range c.spans {
+		sp := &c.spans[i]
+		msgs = append(msgs, sp.out.msgs[sp.from:sp.to]...)
+	}
+	return msgs
+}
+
+// write calls the sink. A panic is the work's fault until a smaller call shows
+// whose.
+func (c *call) write(ctx context.Context, msgs []sink.Message) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = flow.Permanent(&PanicError{Value: r, Stack: debug.Stack()})
+		}
+	}()
+	return c.stage.sink.Write(ctx, msgs)
+}
+
+// judge is what the limiter learns from a call. Of a batch error the worst
+// counts, but a rejected message says nothing about the sink's room.
+func judge(ctx context.Context, err error, messages int) (worst flow.Verdict, acked int) {
+	be, ok := sink.AsBatchError(err)
+	if !ok {
+		v := flow.Classify(err)
+		switch {
+		case v == flow.Done:
+			return v, messages
+		case v == flow.Ignore && ctx.Err() == nil:
+			v = flow.Retry // nobody cancelled: the sink did by itself
+		}
+		return v, 0
+	}
+	for _, f := range be.Failed() {
+		switch v := flow.Classify(f.Err); v {
+		case flow.Overload:
+			worst = flow.Overload
+		case flow.Retry, flow.Ignore:
+			if worst == flow.Done {
+				worst = flow.Retry
+			}
+		case flow.Reject, flow.Done:
+		}
+	}
+	return worst, max(messages-len(be.Failed()), 0)
+}
+
+// settle acknowledges what was delivered and decides about the rest.
+func (c *call) settle(ctx context.Context, err error) {
+	be, partial := sink.AsBatchError(err)
+	if partial {
+		c.settlePartial(ctx, be)
+		return
+	}
+	for i := range c.spans {
+		sp := c.spans[i]
+		if err == nil {
+			c.stage.acked(sp, sp.to)
+			continue
+		}
+		c.stage.failed(ctx, c, sp, err, c.messages == 1)
+	}
+}
+
+// settlePartial goes through the lane groups. Behind the first failed message of
+// a group nothing was delivered, which is the sink's contract, so the rest of
+// the group goes with it.
+func (c *call) settlePartial(ctx context.Context, be *sink.BatchError) {
+	failed := make(map[int]error, len(be.Failed()))
+	for _, f := range be.Failed() {
+		failed[f.Index] = f.Err
+	}
+	at := 0 // index in the call of the group's first message
+	for _, sp := range c.spans {
+		for more := true; more; {
+			group, end := sp, sp.groupEnd()
+			if more = end < sp.to; more {
+				parts := sp.cut(end)
+				group, sp = parts[0], parts[1]
+			}
+			k := group.from
+			for k < group.to && failed[at+k-group.from] == nil {
+				k++
+			}
+			bad := failed[at+k-group.from]
+			at += group.size()
+			c.settleGroup(ctx, group, k, bad)
+		}
+	}
+}
+
+// settleGroup acknowledges messages before k and blames the one at k.
+func (c *call) settleGroup(ctx context.Context, group span, k int, bad error) {
+	switch k {
+	case group.to:
+		c.stage.acked(group, k)
+	case group.from:
+		c.stage.failed(ctx, c, group, bad, true)
+	default:
+		parts := group.cut(k)
+		blamed := *parts[0].then
+		parts[0].then = nil
+		c.stage.acked(parts[0], k)
+		c.stage.failed(ctx, c, blamed, bad, true)
+	}
+}
+
+// acked marks a span as delivered and lets go what waited for it.
+func (s *writeStage) acked(sp span, to int) {
+	p := sp.part()
+	s.c.settle(p, p.ack(sp.out, sp.from, to))
+	if sp.then != nil {
+		s.requeue(*sp.then)
+	}
+}
+
+// PanicError is a panic of a handler or sink, recovered: its record is rejected.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+// Error shows the value that was panicked with, not the stack.
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+func stackOf(err error) []byte {
+	var pe *PanicError
+	if errors.As(err, &pe) {
+		return pe.Stack
+	}
+	return nil
+}

@@ -1,0 +1,165 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/weir-kafka/weir/consumer/internal/offset"
+)
+
+// mark is what a commit says of one partition.
+type mark struct {
+	p        *partition
+	gen      uint64
+	next     int64
+	epoch    int32
+	metadata string
+	whole    bool
+	covered  int64 // of p.uncommited
+	beyond   int64
+}
+
+// mark returns what there is to commit, false when that is nothing new. Only a
+// live or draining partition has a say; the offset is never beyond what was
+// dispatched, because the tracker knows no other.
+func (p *partition) mark() (m mark, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.life > draining {
+		return m, false
+	}
+	next, epoch, ok := p.tracker.Commit()
+	if !ok {
+		if next, ok = p.tracker.Oldest(); !ok {
+			return m, false
+		}
+		epoch = -1
+	}
+	if next < p.committed {
+		return m, false
+	}
+	m = mark{p: p, gen: p.gen, next: next, epoch: epoch, whole: true, covered: p.uncommited}
+	if beyond := p.tracker.Beyond(); beyond > 0 && !p.noMap {
+		m.metadata, m.whole = p.tracker.Map(next, offset.MetadataLimit)
+		m.beyond = int64(beyond)
+	}
+	if next == p.committed && (m.metadata == p.sentMap || p.uncommited == 0) {
+		return m, false
+	}
+	return m, m.metadata != "" || p.committed < next
+}
+
+// committed is told the broker's answer.
+func (p *partition) commitDone(m mark, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gen != m.gen {
+		return
+	}
+	if errors.Is(err, kerr.OffsetMetadataTooLarge) {
+		p.noMap = true
+	}
+	if err != nil {
+		return
+	}
+	p.committed, p.sentMap, p.mapWhole = m.next, m.metadata, m.whole
+	p.uncommited -= m.covered
+	if !m.whole {
+		p.uncommited += m.beyond // not all of it, but who can tell which
+	}
+}
+
+// commitLoop commits while there is progress, until ctx ends.
+func (c *Consumer) commitLoop(ctx context.Context) {
+	t := time.NewTicker(c.cfg.Kafka.CommitInterval)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return
+		}
+		if err := c.commit(ctx, c.partitions()); err != nil && ctx.Err() == nil {
+			c.log.Warn("commit refused", "err", err)
+		}
+	}
+}
+
+// commit tells the broker how far parts are done. Snapshot, send and apply are
+// one critical section: with two of them interleaved the older snapshot may be
+// sent last, and rewind the group. The client does not check ownership, and
+// neither does the broker: only partitions in the table are committed, and
+// revoke takes them out under the same lock.
+func (c *Consumer) commit(ctx context.Context, parts []*partition) error {
+	c.commitMu.Lock()
+	defer c.commitMu.Unlock()
+	offsets := make(map[string]map[int32]kgo.EpochOffset)
+	marks := make(map[tp]mark)
+	for _, p := range parts {
+		m, ok := p.mark()
+		if !ok {
+			continue
+		}
+		if offsets[p.topic] == nil {
+			offsets[p.topic] = make(map[int32]kgo.EpochOffset)
+		}
+		offsets[p.topic][p.partition] = kgo.EpochOffset{Epoch: m.epoch, Offset: m.next}
+		marks[p.tp] = m
+	}
+	if len(marks) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Kafka.RebalanceTimeout/4)
+	defer cancel()
+	ctx = kgo.PreCommitFnContext(ctx, func(req *kmsg.OffsetCommitRequest) error {
+		addMetadata(req, marks)
+		return nil
+	})
+	var err error
+	start := c.now()
+	c.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, e error) {
+		err = applyCommit(marks, resp, e)
+	})
+	c.metrics.committed(err, c.now().Sub(start))
+	return err
+}
+
+func addMetadata(req *kmsg.OffsetCommitRequest, marks map[tp]mark) {
+	for t := range req.Topics {
+		topic := &req.Topics[t]
+		for k := range topic.Partitions {
+			part := &topic.Partitions[k]
+			if m, ok := marks[tp{topic.Topic, part.Partition}]; ok {
+				part.Metadata = kmsg.StringPtr(m.metadata)
+			}
+		}
+	}
+}
+
+// applyCommit looks at every partition's code: no error of the whole does not
+// mean that any was committed.
+func applyCommit(marks map[tp]mark, resp *kmsg.OffsetCommitResponse, err error) error {
+	if err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	var errs []error
+	for _, t := range resp.Topics {
+		for _, part := range t.Partitions {
+			m, ok := marks[tp{t.Topic, part.Partition}]
+			if !ok {
+				continue
+			}
+			e := kerr.ErrorForCode(part.ErrorCode)
+			m.p.commitDone(m, e)
+			if e != nil {
+				errs = append(errs, fmt.Errorf("commit: %s/%d: %w", t.Topic, part.Partition, e))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,152 @@
+package consumer
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// crew is the workers of the handler stage. A worker takes a batch, calls the
+// handler for each record and hands the messages on. There are as many workers
+// as the work needs: as many as processors for a handler that computes, more
+// while a handler waits for something, never more than most.
+type crew struct {
+	c    *Consumer
+	most int
+
+	perRecord atomic.Int64 // nanoseconds a record takes in the handler, smoothed
+
+	mu      sync.Mutex
+	wake    sync.Cond
+	queue   []*partition // with work, each once, served in turn
+	head    int
+	workers int
+	idle    int
+	closed  bool
+	running sync.WaitGroup
+}
+
+const (
+	// defaultWorkers bounds the handlers that wait at the same time. It is the size of
+	// a large connection pool: what lies behind a handler must not be flooded either.
+	defaultWorkers = 512
+	// A batch is as large as turnTime of handling: long enough to make the cost of
+	// taking it vanish, short enough to keep keys apart.
+	turnTime   = 300 * time.Microsecond
+	mostAtOnce = 4096
+	// slowRecord is when a handler is taken to wait rather than to compute.
+	slowRecord = 200 * time.Microsecond
+)
+
+func newCrew(c *Consumer, most int) *crew {
+	w := &crew{c: c, most: most}
+	w.wake.L = &w.mu
+	return w
+}
+
+// offer puts a partition that has work in the queue, and gets a worker for it.
+func (w *crew) offer(ctx context.Context, p *partition) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p.offered || w.closed {
+		return
+	}
+	p.offered = true
+	w.queue = append(w.queue, p)
+	w.staff(ctx)
+}
+
+// staff wakes a worker, or starts one if all are busy and another would help.
+func (w *crew) staff(ctx context.Context) {
+	switch {
+	case w.idle > 0:
+		w.wake.Signal()
+	case w.workers < runtime.GOMAXPROCS(0), w.workers < w.most && w.slow():
+		w.workers++
+		w.running.Add(1)
+		go w.work(ctx)
+	}
+}
+
+func (w *crew) slow() bool { return w.perRecord.Load() > int64(slowRecord) }
+
+// next waits for a partition with work; false once the crew is closed.
+func (w *crew) next() (*partition, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.head == len(w.queue) {
+		w.queue, w.head = w.queue[:0], 0
+		if w.closed {
+			return nil, false
+		}
+		w.idle++
+		w.wake.Wait()
+		w.idle--
+	}
+	if w.closed {
+		return nil, false
+	}
+	p := w.queue[w.head]
+	w.queue[w.head] = nil
+	w.head++
+	p.offered = false
+	return p, true
+}
+
+// close lets the workers go once they have finished what they hold, and waits.
+func (w *crew) close() {
+	w.mu.Lock()
+	w.closed = true
+	w.wake.Broadcast()
+	w.mu.Unlock()
+	w.running.Wait()
+}
+
+// size is how many records to take at once.
+func (w *crew) size() int {
+	per := w.perRecord.Load()
+	if per == 0 {
+		return 1
+	}
+	return int(min(max(int64(turnTime)/per, 1), mostAtOnce))
+}
+
+// learn smooths the measured time of a record.
+func (w *crew) learn(took time.Duration, records int) {
+	per := max(int64(took)/int64(records), 1)
+	if old := w.perRecord.Load(); old != 0 {
+		per = old + (per-old)/4
+	}
+	w.perRecord.Store(max(per, 1))
+}
+
+// work is one worker.
+func (w *crew) work(ctx context.Context) {
+	defer w.running.Done()
+	h := newHand(w.c)
+	for {
+		p, ok := w.next()
+		if !ok {
+			return
+		}
+		b := new(batch)
+		taken, more := p.take(b, w.size(), maxBatchBytes)
+		if more {
+			w.offer(ctx, p)
+		}
+		if !taken {
+			continue
+		}
+		start := w.c.now()
+		h.handle(b)
+		took := w.c.now().Sub(start)
+		w.learn(took, len(b.taken))
+		w.c.metrics.handled(len(b.taken), took)
+		h.dispatch(ctx, b)
+	}
+}
+
+// maxBatchBytes keeps a batch of large records small.
+const maxBatchBytes = 1 << 20

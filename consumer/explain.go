@@ -1,0 +1,83 @@
+package consumer
+
+import (
+	"errors"
+	"time"
+)
+
+// Explain reports the state of the consumer and of every partition, and why. It
+// is safe to call at any time, from any goroutine.
+func (c *Consumer) Explain() Report {
+	r := Report{
+		Name: c.cfg.Name, Group: c.cfg.Kafka.Group, State: StateOpen,
+		HeldBytes: c.held.Load(), BudgetBytes: int64(c.cfg.Memory), HeldRecords: c.heldRecords.Load(),
+		Rebalances: c.rebalances.Load(), Pauses: c.totals.pauses.Load(),
+	}
+	if c.client != nil {
+		r.Member, _ = c.client.GroupMetadata()
+	}
+	c.gate.mu.Lock()
+	r.State, r.Reasons = c.gate.state, append([]string{}, c.gate.reasons...)
+	c.gate.mu.Unlock()
+	if c.draining.Load() {
+		r.State = StateDraining
+	}
+	var written int64
+	for _, s := range c.stages {
+		st := s.limiter.Snapshot()
+		r.Sinks = append(r.Sinks, SinkReport{
+			Name: s.name, Limit: st.Limit, InFlight: st.InFlight, Queued: s.queued(), Reason: st.Reason, HoldUntil: st.HoldUntil,
+		})
+		written += s.written.Load()
+	}
+	now := c.now()
+	for _, p := range c.partitions() {
+		pr := p.report(now)
+		r.DuplicatesIfKilled += pr.DuplicatesIfKilled
+		r.Partitions = append(r.Partitions, pr)
+	}
+	r.DuplicatesIfKilled += c.nextInterval.Load()
+	t := &c.totals
+	r.Totals = Totals{
+		Polled: t.polled.Load(), Done: t.done.Load(), Written: written, Retried: t.retried.Load(),
+		DeadLetters: t.deadLetters.Load(), Skipped: t.skipped.Load(), Dropped: t.dropped.Load(), MaxHeld: t.maxHeld.Load(),
+	}
+	return r
+}
+
+func (p *partition) report(now time.Time) PartitionReport {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := PartitionReport{
+		Topic: p.topic, Partition: p.partition, State: p.state, Reasons: append([]string{}, p.reasons...),
+		Oldest: -1, LanesBusy: p.lanes.Busy(), HeldRecords: p.records, HeldBytes: p.held,
+		Committed: p.committed, DoneBeyond: int64(p.tracker.Beyond()), Lag: -1,
+		DuplicatesIfKilled: p.uncommited + p.active,
+	}
+	if oldest, ok := p.tracker.Oldest(); ok {
+		r.Oldest = oldest
+		if oldest != p.oldestOffset || p.oldestSince.IsZero() {
+			p.oldestOffset, p.oldestSince = oldest, now
+		}
+		r.OldestAge = now.Sub(p.oldestSince)
+	}
+	if p.end >= 0 && p.committed >= 0 {
+		r.Lag = max(p.end-p.committed, 0)
+	}
+	return r
+}
+
+// Ready returns nil while the consumer is a member of its group and its poll
+// loop turns, and otherwise says what is missing. A sink that is down does not
+// make a consumer unready: all replicas would leave together.
+func (c *Consumer) Ready() error {
+	switch {
+	case c.draining.Load():
+		return errors.New("draining")
+	case !c.running.Load():
+		return errors.New("not running")
+	case !c.joined.Load():
+		return errors.New("not yet a member of the group")
+	}
+	return nil
+}

@@ -1,0 +1,57 @@
+package consumer
+
+import (
+	"sync/atomic"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// fetches watches what fetched bytes turn into: a fetch is bounded on the wire,
+// and what it costs here is larger by the compression and by what each record
+// needs beside its bytes.
+type fetches struct {
+	wire atomic.Int64 // bytes as they came
+	cost atomic.Int64 // bytes as the budget counts them
+	last int32        // the fetch size in force; of the reconciler
+}
+
+var _ kgo.HookFetchBatchRead = (*fetches)(nil)
+
+// OnFetchBatchRead implements kgo.HookFetchBatchRead.
+func (f *fetches) OnFetchBatchRead(_ kgo.BrokerMetadata, _ string, _ int32, m kgo.FetchBatchMetrics) {
+	f.wire.Add(int64(m.CompressedBytes))
+	f.cost.Add(int64(m.UncompressedBytes) + int64(m.NumRecords)*recordOverhead)
+}
+
+const (
+	leastFetch = 64 << 10
+	mostFetch  = 8 << 20
+	// fetchShare is the part of the budget that what the client fetches ahead may cost.
+	fetchShare = 8
+)
+
+// firstFetch is the size of a fetch before anything is known of the data: small
+// enough for data that becomes ten times as large.
+func (c *Consumer) firstFetch() int32 {
+	c.fetches.last = int32(min(max(int64(c.cfg.Memory)/fetchShare/10, leastFetch), mostFetch/4))
+	return c.fetches.last
+}
+
+// tune sets the size of fetches so that one from each broker costs no more than
+// its share of the budget.
+func (c *Consumer) tune() {
+	f := &c.fetches
+	wire, cost := f.wire.Load(), f.cost.Load()
+	if wire == 0 {
+		return
+	}
+	f.wire.Add(-wire / 2) // older batches fade
+	f.cost.Add(-cost / 2)
+	brokers := int64(max(len(c.client.DiscoveredBrokers()), 1))
+	want := float64(c.cfg.Memory) / fetchShare / float64(brokers) * float64(wire) / float64(max(cost, 1))
+	size := int32(min(max(want, leastFetch), mostFetch))
+	if size < f.last*3/4 || size > f.last*4/3 {
+		f.last = size
+		c.client.UpdateFetchMaxBytes(size, min(size, 1<<20))
+	}
+}

@@ -1,0 +1,257 @@
+// Package lane decides which record may run next without breaking order.
+//
+// A lane is an ordering domain: its items are taken in order, and while some of
+// them are out no others are. The scheduler is a plain data structure without a
+// lock, clock or goroutine, and without an allocation per item once it has
+// grown to its working size.
+package lane
+
+// Mode says how items are spread over lanes.
+type Mode uint8
+
+// The modes.
+const (
+	Keyed  Mode = iota // by hash, over many lanes
+	Serial             // one lane: the items of a partition stay in order
+	Free               // no lanes: no order, nothing is ever busy
+)
+
+// none marks the end of a list; the node and lane lists both use it.
+const none = -1
+
+// keepNodes is how many nodes an empty scheduler keeps for the next burst.
+const keepNodes = 4096
+
+// Taken is an item that was taken, with the lane that must be released after.
+// In mode Free the lane is -1 and there is nothing to release.
+type Taken[T any] struct {
+	Item T
+	Size int
+	Lane int32
+}
+
+type node[T any] struct {
+	item T
+	size int
+	next int32
+}
+
+// queue is one lane: a list of nodes, and its place in the list of ready lanes.
+type queue struct {
+	head, tail int32
+	next       int32
+	busy       bool
+	ready      bool
+}
+
+// Scheduler holds the items of one partition in lanes. Use [New].
+type Scheduler[T any] struct {
+	mode Mode
+	mask uint32
+
+	lanes       []queue
+	nodes       []node[T]
+	free        int32 // first free node
+	first, last int32 // ready lanes
+
+	queued int
+	bytes  int64
+	busy   int
+}
+
+// New returns an empty scheduler. In mode Keyed it has 2^bits lanes; they take
+// memory only while items are queued or taken.
+func New[T any](mode Mode, bits uint) *Scheduler[T] {
+	s := &Scheduler[T]{mode: mode, free: none, first: none, last: none}
+	if mode == Keyed {
+		s.mask = 1<<bits - 1
+	}
+	return s
+}
+
+// Push puts an item behind the others of its lane. The size counts towards a
+// Take's bytes.
+func (s *Scheduler[T]) Push(hash uint32, item T, size int) {
+	if s.lanes == nil {
+		s.lanes = make([]queue, s.mask+1)
+		for i := range s.lanes {
+			s.lanes[i] = queue{head: none, tail: none, next: none}
+		}
+	}
+	n := s.alloc()
+	s.nodes[n] = node[T]{item: item, size: size, next: none}
+	l := int32(hash & s.mask)
+	q := &s.lanes[l]
+	if q.tail == none {
+		q.head = n
+	} else {
+		s.nodes[q.tail].next = n
+	}
+	q.tail = n
+	s.queued++
+	s.bytes += int64(size)
+	if !q.busy && !q.ready {
+		s.enqueue(l)
+	}
+}
+
+// Take appends items of ready lanes to dst until it has taken maxItems items or
+// another would make more than maxBytes bytes; at least one item, if any lane is
+// ready. Items of one lane stand together, in order. Their lanes are busy until
+// they are released.
+func (s *Scheduler[T]) Take(dst []Taken[T], maxItems, maxBytes int) []Taken[T] {
+	bytes, room := 0, max(maxItems, 1)
+	for s.first != none && room > 0 {
+		l := s.first
+		q := &s.lanes[l]
+		lane := l
+		if s.mode == Free {
+			lane = none
+		}
+		taken := 0
+		for q.head != none && room > 0 {
+			n := &s.nodes[q.head]
+			if bytes+n.size > maxBytes && bytes > 0 {
+				room = 0
+				break
+			}
+			dst = append(dst, Taken[T]{n.item, n.size, lane})
+			bytes += n.size
+			room--
+			taken++
+			s.pop(q)
+		}
+		if taken == 0 {
+			break
+		}
+		if s.mode != Free {
+			s.dequeue()
+			q.busy = true
+			s.busy++
+		} else if q.head == none {
+			s.dequeue()
+		}
+	}
+	return dst
+}
+
+// Release makes a lane that was taken from idle again, behind the other ready
+// lanes if it has items. It returns false, and does nothing, for a lane that is
+// not busy; releasing -1 does nothing and is right.
+func (s *Scheduler[T]) Release(lane int32) bool {
+	if lane == none {
+		return true
+	}
+	if lane < 0 || int(lane) >= len(s.lanes) || !s.lanes[lane].busy {
+		return false
+	}
+	q := &s.lanes[lane]
+	q.busy = false
+	s.busy--
+	if q.head != none {
+		s.enqueue(lane)
+	}
+	s.shrink()
+	return true
+}
+
+// Ready reports whether Take would return anything.
+func (s *Scheduler[T]) Ready() bool { return s.first != none }
+
+// Queued returns how many items wait.
+func (s *Scheduler[T]) Queued() int { return s.queued }
+
+// QueuedBytes returns the sizes of the items that wait.
+func (s *Scheduler[T]) QueuedBytes() int64 { return s.bytes }
+
+// Busy returns how many lanes are taken from and not released.
+func (s *Scheduler[T]) Busy() int { return s.busy }
+
+// Drop removes every item that waits and tells f of it. Busy lanes stay busy.
+func (s *Scheduler[T]) Drop(f func(item T, size int)) {
+	for i := range s.lanes {
+		q := &s.lanes[i]
+		for n := q.head; n != none; n = s.nodes[n].next {
+			f(s.nodes[n].item, s.nodes[n].size)
+		}
+		q.head, q.tail, q.next, q.ready = none, none, none, false
+	}
+	s.first, s.last = none, none
+	s.nodes, s.free = nil, none
+	s.queued, s.bytes = 0, 0
+	s.shrink()
+}
+
+// Each calls f for every item that waits, lane by lane in order. It may change
+// the item, but not its size.
+func (s *Scheduler[T]) Each(f func(item *T)) {
+	for i := range s.lanes {
+		for n := s.lanes[i].head; n != none; n = s.nodes[n].next {
+			f(&s.nodes[n].item)
+		}
+	}
+}
+
+func (s *Scheduler[T]) alloc() int32 {
+	if s.free == none {
+		s.nodes = append(s.nodes, node[T]{})
+		return int32(len(s.nodes) - 1)
+	}
+	n := s.free
+	s.free = s.nodes[n].next
+	return n
+}
+
+// pop removes the head of q and frees its node, so that what it pointed to is
+// not kept alive.
+func (s *Scheduler[T]) pop(q *queue) {
+	n := q.head
+	s.queued--
+	s.bytes -= int64(s.nodes[n].size)
+	q.head = s.nodes[n].next
+	if q.head == none {
+		q.tail = none
+	}
+	s.nodes[n] = node[T]{next: s.free}
+	s.free = n
+}
+
+func (s *Scheduler[T]) enqueue(l int32) {
+	s.lanes[l].ready, s.lanes[l].next = true, none
+	if s.last == none {
+		s.first = l
+	} else {
+		s.lanes[s.last].next = l
+	}
+	s.last = l
+}
+
+func (s *Scheduler[T]) dequeue() {
+	q := &s.lanes[s.first]
+	s.first = q.next
+	if s.first == none {
+		s.last = none
+	}
+	q.ready, q.next = false, none
+}
+
+// shrink gives memory back once nothing is queued: after a burst the nodes, and
+// the lanes too when none is busy.
+func (s *Scheduler[T]) shrink() {
+	if s.queued > 0 {
+		return
+	}
+	if cap(s.nodes) > keepNodes {
+		s.nodes, s.free = nil, none
+	}
+}
+
+// Idle frees everything, if nothing is queued and no lane is busy. It reports
+// whether it did.
+func (s *Scheduler[T]) Idle() bool {
+	if s.queued > 0 || s.busy > 0 {
+		return false
+	}
+	s.lanes, s.nodes, s.free = nil, nil, none
+	return true
+}

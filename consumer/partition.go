@@ -1,0 +1,272 @@
+package consumer
+
+import (
+	"context"
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/weir-kafka/weir/consumer/internal/lane"
+	"github.com/weir-kafka/weir/consumer/internal/offset"
+)
+
+// tp names a partition.
+type tp struct {
+	topic     string
+	partition int32
+}
+
+// life is the part of a partition's life that this process has a say in.
+type life uint8
+
+const (
+	live     life = iota
+	draining      // revoked: what was taken is finished, nothing more is taken
+	revoked       // given back; late completions change nothing
+	lost          // already somebody else's: nothing is committed
+)
+
+// partition is one assignment of one partition: assigned again, it is another
+// object. Workers hold the object, so whatever finishes late finds its own
+// epoch dead and changes nothing.
+type partition struct {
+	tp
+	ctx    context.Context // ends when the partition is lost or its drain runs out
+	cancel context.CancelFunc
+	now    func() time.Time
+	seed   maphash.Seed
+
+	mu      sync.Mutex
+	life    life
+	gen     uint64 // one more each time the log was rewritten under us
+	lanes   *lane.Scheduler[item]
+	tracker *offset.Tracker
+	skip    offset.Map // done by an earlier owner, beyond what it committed
+	redos   []*redo    // due; they go before the lanes
+	parked  []*redo    // not due yet
+
+	held      int64 // bytes: queued, in batches, parked
+	records   int64 // the same in records
+	active    int64 // records in batches: what a drain waits for
+	drained   chan struct{}
+	clonedTo  uint64 // records below this seq, if still queued, pin no fetch
+	pushedTo  uint64 // one above the newest seq
+	pushedWas uint64 // pushedTo a housekeeping round ago
+
+	committed    int64 // the broker's word, -1 for none
+	sentMap      string
+	mapWhole     bool
+	noMap        bool      // the broker refused the map
+	end          int64     // the log's end as of the last fetch, -1 for unknown
+	uncommited   int64     // records that became done since the last commit that covered them
+	oldestOffset int64     // as last reported
+	oldestSince  time.Time // when it became the oldest
+	state        State     // fetching, as decided by pressure
+	reasons      []string
+	failure      error // a fatal fetch error
+
+	offered bool // in the crew's queue; guarded by the crew's mu
+}
+
+func newPartition(ctx context.Context, c *Consumer, id tp) *partition {
+	p := &partition{
+		tp: id, now: c.now, seed: c.seed, tracker: offset.NewTracker(),
+		lanes: lane.New[item](c.laneMode, laneBits), committed: -1, end: -1,
+		drained: make(chan struct{}), state: StateOpen, mapWhole: true,
+	}
+	p.ctx, p.cancel = context.WithCancel(ctx)
+	return p
+}
+
+// laneBits: 4,096 lanes a partition keep collisions near 2 % with 100 keys in
+// flight in each; the table costs 48 KiB, and only while records are queued.
+const laneBits = 12
+
+// pushed is what a push did.
+type pushed struct {
+	bytes, records   int64
+	skipped, dropped int
+	ready, reset     bool
+}
+
+// push takes fetched records. They are dropped when the partition is not ours
+// any more: they lie beyond the watermark, so they are never committed.
+func (p *partition) push(recs []*kgo.Record, end int64) (r pushed) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.life != live {
+		r.dropped = len(recs)
+		return r
+	}
+	p.end = max(end, p.end)
+	last, epoch, any := p.tracker.Last()
+	for _, rec := range recs {
+		if any && rec.Offset <= last {
+			if rec.LeaderEpoch >= 0 && rec.LeaderEpoch <= epoch {
+				r.dropped++ // the same record, fetched twice
+				continue
+			}
+			bytes, records := p.reset()
+			r.bytes, r.records, r.reset = r.bytes-bytes, r.records-records, true
+		}
+		last, epoch, any = rec.Offset, rec.LeaderEpoch, true
+		seq := p.tracker.Push(rec.Offset, rec.LeaderEpoch)
+		p.pushedTo = seq + 1
+		if p.skip.Done(rec.Offset) {
+			p.tracker.Done(seq)
+			r.skipped++
+			continue
+		}
+		size := recordSize(rec)
+		p.lanes.Push(p.hash(rec), item{rec, seq}, size)
+		p.held += int64(size)
+		p.records++
+		r.bytes += int64(size)
+		r.records++
+	}
+	r.ready = p.lanes.Ready()
+	return r
+}
+
+// hash spreads keys over lanes. A record without a key belongs with no other,
+// so it gets a lane by its offset.
+func (p *partition) hash(rec *kgo.Record) uint32 {
+	if rec.Key == nil {
+		return uint32(rec.Offset) * 2654435769
+	}
+	h := maphash.Bytes(p.seed, rec.Key)
+	return uint32(h ^ h>>32)
+}
+
+// reset forgets the old log after a truncation: what is queued of it is
+// dropped, what is in flight finishes and marks nothing. This is the only case
+// in which a commit may go back.
+func (p *partition) reset() (bytes, records int64) {
+	p.gen++
+	bytes, records = p.dropQueued()
+	p.tracker = offset.NewTracker()
+	p.skip = offset.Map{}
+	p.committed, p.sentMap, p.uncommited = -1, "", 0
+	p.clonedTo, p.pushedTo, p.pushedWas = 0, 0, 0
+	return bytes, records
+}
+
+// dropQueued drops what no batch holds and returns how much that was.
+func (p *partition) dropQueued() (bytes, records int64) {
+	drop := func(size int) {
+		bytes += int64(size)
+		records++
+	}
+	p.lanes.Drop(func(_ item, size int) { drop(size) })
+	for _, list := range [2][]*redo{p.redos, p.parked} {
+		for _, r := range list {
+			for i := range r.taken {
+				drop(r.taken[i].Size)
+			}
+			p.lanes.Release(r.taken[0].Lane)
+		}
+	}
+	p.redos, p.parked = nil, nil
+	p.held -= bytes
+	p.records -= records
+	return bytes, records
+}
+
+// take fills b with records that may run now and reports whether there are any,
+// and whether more are ready. Only the handler stage calls it.
+func (p *partition) take(b *batch, maxRecords, maxBytes int) (ok, more bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.life != live {
+		return false, false
+	}
+	attempt := int32(1)
+	if n := len(p.redos); n > 0 {
+		r := p.redos[0]
+		p.redos = p.redos[1:]
+		b.taken = append(b.taken[:0], r.taken...)
+		attempt = r.attempt
+	} else {
+		b.taken = p.lanes.Take(b.taken[:0], maxRecords, maxBytes)
+		p.unpin(b.taken)
+	}
+	if len(b.taken) == 0 {
+		return false, false
+	}
+	b.begin(p, attempt)
+	p.active += int64(len(b.taken))
+	return true, len(p.redos) > 0 || p.lanes.Ready()
+}
+
+// unpin clones the records of a small batch: it is small because its handler is
+// slow, and a slow handler must not keep whole fetch responses alive.
+func (p *partition) unpin(taken []lane.Taken[item]) {
+	if len(taken) > 16 {
+		return
+	}
+	for i := range taken {
+		if t := &taken[i]; t.Item.seq >= p.clonedTo {
+			t.Item.rec = cloneRecord(t.Item.rec)
+		}
+	}
+}
+
+// unpinQueued clones what has been queued since the round before the last, so
+// that a stuck lane does not keep the fetch responses of its neighbours alive.
+func (p *partition) unpinQueued() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if from, to := p.clonedTo, p.pushedWas; from < to && p.lanes.Queued() > 0 {
+		p.lanes.Each(func(it *item) {
+			if it.seq >= from && it.seq < to {
+				it.rec = cloneRecord(it.rec)
+			}
+		})
+	}
+	p.clonedTo, p.pushedWas = max(p.clonedTo, p.pushedWas), p.pushedTo
+}
+
+// mayWrite reports whether what a batch carries may still take effect.
+func (p *partition) mayWrite(gen uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.life <= draining && p.gen == gen
+}
+
+// isLive reports whether what failed may be tried again.
+func (p *partition) isLive(gen uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.life == live && p.gen == gen
+}
+
+// startDrain stops taking and drops what has not started.
+func (p *partition) startDrain() (bytes, records int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.life != live {
+		return 0, 0
+	}
+	p.life, p.state = draining, StateDraining
+	bytes, records = p.dropQueued()
+	if p.active == 0 {
+		p.closeDrained()
+	}
+	return bytes, records
+}
+
+// kill ends the partition: late completions change nothing. It returns what it
+// dropped and how many records were still in flight.
+func (p *partition) kill(as life) (bytes, records, inFlight int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.life >= revoked {
+		return 0, 0, 0
+	}
+	p.life = as
+	p.closeDrained()
+	p.cancel()
+	bytes, records = p.dropQueued()
+	return bytes, records, p.active
+}

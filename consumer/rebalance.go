@@ -1,0 +1,179 @@
+package consumer
+
+import (
+	"context"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/weir-kafka/weir/consumer/internal/offset"
+)
+
+// assigned makes a new object for each partition. An empty map says only that a
+// session began or ended; answering it at once keeps the group moving.
+func (c *Consumer) assigned(_ context.Context, _ *kgo.Client, m map[string][]int32) {
+	c.joined.Store(true)
+	if len(m) == 0 {
+		return
+	}
+	c.poller.barrier()
+	c.client.ResumeFetchPartitions(m) // the client remembers pauses of an earlier epoch
+	c.mu.Lock()
+	for topic, ps := range m {
+		for _, n := range ps {
+			id := tp{topic, n}
+			if old := c.parts[id]; old != nil {
+				bytes, records, _ := old.kill(lost)
+				c.free(bytes, records)
+			}
+			c.parts[id] = newPartition(c.work, c, id)
+		}
+	}
+	c.mu.Unlock()
+	c.rebalances.Add(1)
+	c.log.Info("partitions assigned", "partitions", names(m))
+	c.reconcileSoon()
+}
+
+// fetched reads what earlier owners did beyond what they committed. It runs
+// after assigned and before the first record.
+func (c *Consumer) fetched(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
+	take := func(topic string, part int32, at int64, metadata *string) {
+		p := c.partition(tp{topic, part})
+		if p == nil || at < 0 {
+			return
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.committed = at
+		if metadata == nil || *metadata == "" {
+			return
+		}
+		done, err := offset.ParseMap(*metadata, at)
+		if err != nil {
+			c.log.Info("commit metadata is not a completion map; records beyond the commit may repeat",
+				"topic", topic, "partition", part, "err", err)
+			return
+		}
+		p.skip, p.sentMap = done, *metadata
+	}
+	for _, g := range resp.Groups {
+		for _, t := range g.Topics {
+			for _, part := range t.Partitions {
+				take(t.Topic, part.Partition, part.Offset, part.Metadata)
+			}
+		}
+	}
+	for _, t := range resp.Topics {
+		for _, part := range t.Partitions {
+			take(t.Topic, part.Partition, part.Offset, part.Metadata)
+		}
+	}
+	return nil
+}
+
+// revoked gives partitions back: what has started is finished and committed
+// first. The group waits for this, so the time is bounded.
+func (c *Consumer) revoked(ctx context.Context, _ *kgo.Client, m map[string][]int32) {
+	if len(m) == 0 {
+		return
+	}
+	c.rebalances.Add(1)
+	c.drain(ctx, c.pick(m), "revoked")
+}
+
+// lost forgets partitions that already belong to somebody else. Nothing is
+// committed: it would rewind the new owner.
+func (c *Consumer) lost(_ context.Context, _ *kgo.Client, m map[string][]int32) {
+	if len(m) == 0 {
+		return
+	}
+	c.rebalances.Add(1)
+	parts := c.pick(m)
+	// A commit that has taken its snapshot is sent before the group can be joined
+	// again; after this no snapshot holds these partitions.
+	c.commitMu.Lock()
+	defer c.commitMu.Unlock()
+	var abandoned int64
+	for _, p := range parts {
+		bytes, records, inFlight := p.kill(lost)
+		c.free(bytes, records)
+		abandoned += inFlight
+	}
+	c.forget(parts)
+	c.log.Warn("partitions lost; what was in flight may be repeated by their new owner",
+		"partitions", names(m), "in_flight", abandoned)
+}
+
+// drain finishes what parts have started, within the drain time, commits it and
+// deletes them. Both a revoke and the shutdown come here; the second to come for
+// the same partition waits for the first.
+func (c *Consumer) drain(ctx context.Context, parts []*partition, why string) {
+	start := c.now()
+	deadline := start.Add(c.cfg.Drain)
+	var dropped, abandoned int64
+	for _, p := range parts {
+		bytes, records := p.startDrain()
+		c.free(bytes, records)
+		dropped += records
+		for _, s := range c.stages {
+			s.purge(p)
+		}
+	}
+	inTime := c.awaitDrained(parts, start)
+	waited := c.now().Sub(start)
+	err := c.commitUntil(ctx, parts, deadline)
+	c.commitMu.Lock()
+	for _, p := range parts {
+		bytes, records, inFlight := p.kill(revoked)
+		c.free(bytes, records)
+		abandoned += inFlight
+	}
+	c.forget(parts)
+	c.commitMu.Unlock()
+	c.metrics.drains.Observe(c.now().Sub(start).Seconds())
+	log := c.log.Info
+	if !inTime || err != nil {
+		log = c.log.Warn
+	}
+	log("partitions drained", "why", why, "partitions", len(parts), "dropped", dropped, "abandoned", abandoned,
+		"waited", waited, "committed", err == nil, "took", c.now().Sub(start), "err", err)
+}
+
+// awaitDrained waits for what is in flight. At four fifths of the time the
+// handlers are told to stop; the rest belongs to the commit.
+func (c *Consumer) awaitDrained(parts []*partition, start time.Time) bool {
+	timer := time.NewTimer(c.cfg.Drain*4/5 - c.now().Sub(start))
+	defer timer.Stop()
+	for _, p := range parts {
+		select {
+		case <-p.drained:
+			continue
+		case <-timer.C:
+		}
+		for _, q := range parts {
+			q.cancel()
+		}
+		return false
+	}
+	return true
+}
+
+// commitUntil commits, again and again until the deadline: a coordinator that
+// dies at this moment is back after some seconds. A refusal that says that the
+// partitions are not ours is final.
+func (c *Consumer) commitUntil(ctx context.Context, parts []*partition, deadline time.Time) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(deadline.Sub(c.now()), time.Second))
+	defer cancel()
+	for {
+		err := c.commit(ctx, parts)
+		if err == nil || isFenced(err) {
+			return err
+		}
+		select {
+		case <-time.After(250 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}

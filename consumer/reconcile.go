@@ -1,0 +1,142 @@
+package consumer
+
+import (
+	"context"
+	"time"
+)
+
+// reconcileEvery is how often pressure is decided without a cause. Edges are
+// acted on at once where they matter: the poll loop looks at the held bytes
+// before each poll.
+const reconcileEvery = 100 * time.Millisecond
+
+// reconcileLoop keeps what is paused equal to what should be.
+func (c *Consumer) reconcileLoop(ctx context.Context) {
+	t := time.NewTicker(reconcileEvery)
+	defer t.Stop()
+	for round := 0; ; round++ {
+		select {
+		case <-t.C:
+		case <-c.recheck:
+			round = 0
+		case <-ctx.Done():
+			return
+		}
+		c.reconcile(round%10 == 0)
+		if round%10 == 0 {
+			c.tune()
+			for _, p := range c.partitions() {
+				p.unpinQueued()
+			}
+		}
+	}
+}
+
+func (c *Consumer) reconcileSoon() {
+	select {
+	case c.recheck <- struct{}{}:
+	default:
+	}
+}
+
+// reconcile decides pressure and acts on what changed. With whole it also
+// compares with what the client really has paused, because pauses survive a
+// rebalance in the client and not here.
+func (c *Consumer) reconcile(whole bool) {
+	parts := c.partitions()
+	v := c.view(parts)
+	r := decide(v)
+	c.rule(v, r)
+	pause, resume := map[string][]int32{}, map[string][]int32{}
+	var actual map[string]map[int32]bool
+	if whole {
+		actual = pausedSet(c.client.PauseFetchPartitions(nil))
+	}
+	for i, p := range parts {
+		was := p.decided(r.parts[i], r.state)
+		if whole {
+			was = actual[p.topic][p.partition]
+		}
+		switch want := r.parts[i].paused; {
+		case want && !was:
+			pause[p.topic] = append(pause[p.topic], p.partition)
+			c.totals.pauses.Add(1)
+			c.metrics.pauses.Inc()
+		case !want && was:
+			resume[p.topic] = append(resume[p.topic], p.partition)
+		}
+	}
+	if len(pause) > 0 {
+		c.client.PauseFetchPartitions(pause)
+		c.log.Info("partitions paused", "partitions", names(pause), "reasons", r.reasons)
+	}
+	if len(resume) > 0 {
+		c.client.ResumeFetchPartitions(resume)
+		c.log.Info("partitions resumed", "partitions", names(resume))
+	}
+}
+
+// decided stores the ruling and returns whether the partition was paused before.
+func (p *partition) decided(r partRuling, all State) (was bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	was = p.state == StatePaused
+	if p.life != live {
+		return was
+	}
+	p.reasons = r.reasons
+	switch {
+	case r.paused:
+		p.state = StatePaused
+	default:
+		p.state = all
+	}
+	return was
+}
+
+func pausedSet(m map[string][]int32) map[string]map[int32]bool {
+	set := make(map[string]map[int32]bool, len(m))
+	for topic, ps := range m {
+		set[topic] = make(map[int32]bool, len(ps))
+		for _, n := range ps {
+			set[topic][n] = true
+		}
+	}
+	return set
+}
+
+// view gathers what pressure is decided from.
+func (c *Consumer) view(parts []*partition) view {
+	v := view{now: c.now(), held: c.held.Load(), records: c.heldRecords.Load(), ahead: c.ahead(), budget: int64(c.cfg.Memory)}
+	c.gate.mu.Lock()
+	v.state, v.since = c.gate.state, c.gate.since
+	c.gate.mu.Unlock()
+	for _, s := range c.stages {
+		if s.final {
+			continue
+		}
+		st := s.limiter.Snapshot()
+		v.sinks = append(v.sinks, sinkView{
+			name: s.name, full: st.InFlight >= st.Limit && s.queued() > 0, until: st.HoldUntil,
+		})
+	}
+	v.parts = make([]partView, len(parts))
+	for i, p := range parts {
+		v.parts[i] = p.view()
+	}
+	return v
+}
+
+func (p *partition) view() partView {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return partView{
+		paused: p.state == StatePaused, held: p.held, mapWhole: p.mapWhole || p.tracker.Beyond() == 0,
+		failure: p.failure, retries: len(p.parked) + len(p.redos),
+	}
+}
+
+// ahead is what the client has fetched and we have not taken.
+func (c *Consumer) ahead() int64 {
+	return c.client.BufferedFetchBytes() + c.client.BufferedFetchRecords()*recordOverhead
+}

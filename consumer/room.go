@@ -1,0 +1,101 @@
+package consumer
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// gate is the ruling that the poll loop waits at.
+type gate struct {
+	mu      sync.Mutex
+	state   State
+	reasons []string
+	since   time.Time
+	opened  chan struct{} // closed when the state leaves hold
+}
+
+// awaitRoom returns true once the poll loop may poll, false when ctx ended. While
+// all partitions are paused polling goes on: it brings no records, only errors.
+func (c *Consumer) awaitRoom(ctx context.Context) bool {
+	for ctx.Err() == nil {
+		if c.held.Load()+c.ahead() > int64(highMark*float64(c.cfg.Memory)) {
+			c.hold()
+		}
+		c.gate.mu.Lock()
+		state, opened := c.gate.state, c.gate.opened
+		c.gate.mu.Unlock()
+		if state != StateHold {
+			return true
+		}
+		select {
+		case <-opened:
+		case <-ctx.Done():
+		}
+	}
+	return false
+}
+
+// hold closes the gate; the reconciler opens it.
+func (c *Consumer) hold() {
+	c.gate.mu.Lock()
+	defer c.gate.mu.Unlock()
+	if c.gate.state != StateOpen {
+		return
+	}
+	c.gate.set(StateHold, []string{"memory"}, c.now())
+}
+
+func (g *gate) set(s State, reasons []string, now time.Time) {
+	g.reasons = reasons
+	if g.state == s {
+		return
+	}
+	if s == StateHold {
+		g.opened = make(chan struct{})
+	} else if g.state == StateHold {
+		close(g.opened)
+	}
+	g.state, g.since = s, now
+}
+
+// rule applies a ruling to the gate, unless the poll loop changed it meanwhile.
+func (c *Consumer) rule(v view, r ruling) {
+	c.gate.mu.Lock()
+	defer c.gate.mu.Unlock()
+	if c.gate.state != v.state {
+		return
+	}
+	if c.gate.state != r.state {
+		c.log.Debug("pressure", "state", r.state, "reasons", r.reasons, "held_bytes", v.held, "ahead_bytes", v.ahead)
+		c.metrics.states.WithLabelValues(string(r.state)).Inc()
+	}
+	c.gate.set(r.state, r.reasons, v.now)
+}
+
+// settle tells the rest of the consumer what changed in a partition.
+func (c *Consumer) settle(p *partition, s settled) {
+	c.free(s.bytes, s.records)
+	if s.done > 0 {
+		c.totals.done.Add(s.done)
+	}
+	if s.ready {
+		c.crew.offer(c.work, p)
+	}
+	if !s.due.IsZero() {
+		c.alarm.set(s.due)
+	}
+}
+
+// free gives bytes and records back to the budget.
+func (c *Consumer) free(bytes, records int64) {
+	if bytes == 0 && records == 0 {
+		return
+	}
+	c.heldRecords.Add(-records)
+	before := c.held.Add(-bytes) + bytes
+	low := int64(lowMark * float64(c.cfg.Memory))
+	if before > low && before-bytes <= low {
+		c.reconcileSoon()
+	}
+}

@@ -1,0 +1,181 @@
+package consumer
+
+import (
+	"slices"
+	"time"
+)
+
+// settled is what changed when records became terminal, to be told to the rest
+// of the consumer once the partition's mu is free.
+type settled struct {
+	bytes, records int64 // no longer held
+	done           int64 // with an outcome that may be committed
+	ready          bool  // the partition has work for the handler stage
+	due            time.Time
+}
+
+// ack marks messages [from, to) of o as acknowledged; a record is done with its
+// last message.
+func (p *partition) ack(o *out, from, to int) (s settled) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for k := from; k < to; k++ {
+		p.messageEnded(o.batch, int(o.recs[k]), &s)
+	}
+	s.ready = p.hasWork()
+	return s
+}
+
+// abandon drops messages [from, to) of o: their records are not done, and will
+// be delivered to whoever owns the partition next.
+func (p *partition) abandon(o *out, from, to int) (s settled) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for k := from; k < to; k++ {
+		i := int(o.recs[k])
+		o.batch.states[i].dead = true
+		o.batch.states[i].handled = false
+		p.messageEnded(o.batch, i, &s)
+	}
+	s.ready = p.hasWork()
+	return s
+}
+
+// handled is told once by the handler stage, when every record of b that could
+// be handled was, and before any message of b is written.
+func (p *partition) handled(b *batch, extra int64) (s settled) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b.extra = extra
+	p.held += extra
+	for i := range b.states {
+		if b.states[i].handled {
+			b.groups[b.states[i].group].left++
+		}
+	}
+	for i := range b.states {
+		if st := &b.states[i]; st.handled && st.wait == 0 {
+			p.recordEnded(b, i, true, &s)
+		}
+	}
+	for g := range b.groups { // groups whose first record must be handled again
+		if b.groups[g].left == 0 && b.groups[g].redo != nil {
+			p.groupEnded(b, &b.groups[g], &s)
+		}
+	}
+	s.ready = p.hasWork()
+	return s
+}
+
+func (p *partition) messageEnded(b *batch, i int, s *settled) {
+	st := &b.states[i]
+	if st.wait--; st.wait == 0 {
+		p.recordEnded(b, i, st.handled, s)
+	}
+}
+
+// recordEnded accounts for a terminal record; done says that it may be
+// committed. On a dead epoch only the accounting is left to do.
+func (p *partition) recordEnded(b *batch, i int, done bool, s *settled) {
+	t := &b.taken[i]
+	if done && b.gen == p.gen && p.life <= draining {
+		p.tracker.Done(t.Item.seq)
+		p.uncommited++
+		s.done++
+	}
+	p.free(b, i, s)
+	g := &b.groups[b.states[i].group]
+	if g.left--; g.left == 0 {
+		p.groupEnded(b, g, s)
+	}
+}
+
+func (p *partition) free(b *batch, i int, s *settled) {
+	size := int64(b.taken[i].Size)
+	b.taken[i].Item.rec = nil
+	p.held -= size
+	p.records--
+	s.bytes += size
+	s.records++
+	if p.active--; p.active == 0 && p.life != live {
+		p.closeDrained()
+	}
+}
+
+// groupEnded gives the lane back, or asks the handler again for the rest of the
+// group: it was waiting for what came before it to be acknowledged.
+func (p *partition) groupEnded(b *batch, g *group, s *settled) {
+	if b.left--; b.left == 0 {
+		p.held -= b.extra
+		s.bytes += b.extra
+		b.extra = 0
+	}
+	r := g.redo
+	if r == nil {
+		p.lanes.Release(g.lane)
+		return
+	}
+	g.redo = nil
+	p.active -= int64(len(r.taken))
+	if p.life == live && b.gen == p.gen {
+		p.park(r, s)
+		return
+	}
+	for i := range r.taken { // the next owner gets them
+		p.held -= int64(r.taken[i].Size)
+		p.records--
+		s.bytes += int64(r.taken[i].Size)
+		s.records++
+	}
+	p.lanes.Release(g.lane)
+	if p.active == 0 && p.life != live {
+		p.closeDrained()
+	}
+}
+
+// park keeps r until it is due. What is parked shares no memory with a fetch.
+func (p *partition) park(r *redo, s *settled) {
+	for i := range r.taken {
+		r.taken[i].Item.rec = cloneRecord(r.taken[i].Item.rec)
+	}
+	if !r.due.After(p.now()) {
+		p.redos = append(p.redos, r)
+		return
+	}
+	p.parked = append(p.parked, r)
+	if s.due.IsZero() || r.due.Before(s.due) {
+		s.due = r.due
+	}
+}
+
+// wake moves what is due from parked to the front of the work, and returns when
+// to come again.
+func (p *partition) wake() (s settled) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	p.parked = slices.DeleteFunc(p.parked, func(r *redo) bool {
+		if r.due.After(now) {
+			if s.due.IsZero() || r.due.Before(s.due) {
+				s.due = r.due
+			}
+			return false
+		}
+		p.redos = append(p.redos, r)
+		return true
+	})
+	s.ready = p.hasWork()
+	return s
+}
+
+func (p *partition) hasWork() bool {
+	return p.life == live && (len(p.redos) > 0 || p.lanes.Ready())
+}
+
+func (p *partition) closeDrained() {
+	select {
+	case <-p.drained:
+	default:
+		close(p.drained)
+	}
+}

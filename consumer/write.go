@@ -1,0 +1,252 @@
+package consumer
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/weir-kafka/weir/flow"
+	"github.com/weir-kafka/weir/sink"
+)
+
+// writeStage is the way to one sink: handled batches come in over a bounded
+// channel, wait until the limiter has room, and are joined into as large a call
+// as the sink's limits allow. So calls grow by themselves while the sink is
+// busy, and nobody sets a linger.
+type writeStage struct {
+	name    string
+	c       *Consumer
+	sink    sink.Sink
+	limits  sink.Limits
+	timeout time.Duration
+	limiter *flow.Limiter
+	final   bool // the dead letters: there is nowhere else to go, so it never rejects
+	backoff flow.Backoff
+
+	in   chan *out     // bounded: a full channel holds the handler stage
+	kick chan struct{} // something was put in the queue, or became due
+
+	wins    atomic.Uint64 // calls in which something was delivered
+	written atomic.Int64  // messages acknowledged
+
+	mu     sync.Mutex
+	queue  spanQueue // next to be written, in order
+	parked []span    // waiting for their retry
+	calls  sync.WaitGroup
+}
+
+// inBuffer is how many handled batches wait in the channel of a sink.
+const inBuffer = 64
+
+func newWriteStage(c *Consumer, name string, o Output) *writeStage {
+	def := DefaultSinkConfig()
+	s := &writeStage{
+		name: name, c: c, sink: o.Sink, timeout: o.Timeout,
+		backoff: flow.Backoff{Base: 100 * time.Millisecond, Max: 10 * time.Second},
+		in:      make(chan *out, inBuffer), kick: make(chan struct{}, 1),
+	}
+	if s.timeout == 0 {
+		s.timeout = def.Timeout
+	}
+	if l, ok := o.Sink.(sink.Limited); ok {
+		s.limits = l.Limits()
+	}
+	var alg flow.Algorithm
+	if o.Limit.Fixed > 0 {
+		alg = flow.Fixed(o.Limit.Fixed)
+	} else {
+		most := o.Limit.Max
+		if most == 0 {
+			most = def.Limit.Max
+		}
+		alg = flow.AIMD(flow.AIMDConfig{Min: 1, Max: most, Initial: min(4, most)})
+	}
+	s.limiter = flow.NewLimiter(alg, flow.WithNow(c.now))
+	return s
+}
+
+// send hands a sealed out to the stage. It blocks while the channel is full and
+// returns false when ctx ended first.
+func (s *writeStage) send(ctx context.Context, o *out) bool {
+	select {
+	case s.in <- o:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// requeue puts a span in front of the queue; the caller never waits.
+func (s *writeStage) requeue(sp span) {
+	s.mu.Lock()
+	s.queue.pushFront(sp)
+	s.mu.Unlock()
+	s.wake()
+}
+
+// enqueue puts an out behind the queue; the caller never waits.
+func (s *writeStage) enqueue(o *out) {
+	s.mu.Lock()
+	s.queue.push(span{out: o, to: len(o.msgs)})
+	s.mu.Unlock()
+	s.wake()
+}
+
+// park keeps a span until its retry is due; it holds only its own lanes.
+func (s *writeStage) park(sp span, after time.Duration) {
+	sp.due = s.c.now().Add(after)
+	s.mu.Lock()
+	s.parked = append(s.parked, sp)
+	s.mu.Unlock()
+	s.wake()
+}
+
+func (s *writeStage) wake() {
+	select {
+	case s.kick <- struct{}{}:
+	default:
+	}
+}
+
+// run writes until ctx ends, then waits for the calls in flight.
+func (s *writeStage) run(ctx context.Context) {
+	defer s.calls.Wait()
+	for s.await(ctx) {
+		if err := s.limiter.Acquire(ctx); err != nil {
+			return
+		}
+		c, ok := s.join()
+		if !ok {
+			s.limiter.Done(flow.Outcome{Kind: flow.Ignore})
+			continue
+		}
+		s.calls.Add(1)
+		go c.run(ctx)
+	}
+}
+
+// await returns true once there is something to write, false when ctx ended.
+func (s *writeStage) await(ctx context.Context) bool {
+	for ctx.Err() == nil {
+		queued, due := s.promote()
+		if queued {
+			return true
+		}
+		var timer <-chan time.Time
+		var t *time.Timer
+		if !due.IsZero() {
+			t = time.NewTimer(due.Sub(s.c.now()))
+			timer = t.C
+		}
+		select {
+		case o := <-s.in:
+			s.enqueue(o)
+		case <-s.kick:
+		case <-timer:
+		case <-ctx.Done():
+		}
+		if t != nil {
+			t.Stop()
+		}
+	}
+	return false
+}
+
+// promote moves what is due back into the queue. It reports whether the queue
+// has anything and, if not, when the next retry is due.
+func (s *writeStage) promote() (queued bool, due time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.c.now()
+	s.parked = slices.DeleteFunc(s.parked, func(sp span) bool {
+		if sp.due.After(now) {
+			if due.IsZero() || sp.due.Before(due) {
+				due = sp.due
+			}
+			return false
+		}
+		s.queue.push(sp)
+		return true
+	})
+	return s.queue.len() > 0, due
+}
+
+// join builds one call from the front of the queue and from what waits in the
+// channel. What may not be written any more is dropped on the way.
+func (s *writeStage) join() (*call, bool) {
+	c := &call{stage: s, wins: s.wins.Load()}
+	for more := true; more; {
+		var sp span
+		if sp, more = s.next(c.messages == 0); !more {
+			break
+		}
+		if !sp.part().mayWrite(sp.out.batch.gen) {
+			s.abandon(sp)
+			continue
+		}
+		var back *span
+		if back, more = c.add(sp); back != nil {
+			s.mu.Lock()
+			s.queue.pushFront(*back)
+			s.mu.Unlock()
+		}
+	}
+	return c, c.messages > 0
+}
+
+// next takes the next span; one that must stand alone only as the first.
+func (s *writeStage) next(first bool) (span, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.queue.len() == 0 {
+		select {
+		case o := <-s.in:
+			return span{out: o, to: len(o.msgs)}, true
+		default:
+			return span{}, false
+		}
+	}
+	if s.queue.spans[s.queue.head].alone && !first {
+		return span{}, false
+	}
+	return s.queue.pop(), true
+}
+
+// purge drops the parked retries of a partition that is being given back: they
+// are not done and the next owner gets them.
+func (s *writeStage) purge(p *partition) {
+	var gone []span
+	s.mu.Lock()
+	s.parked = slices.DeleteFunc(s.parked, func(sp span) bool {
+		if sp.part() != p {
+			return false
+		}
+		gone = append(gone, sp)
+		return true
+	})
+	s.mu.Unlock()
+	for _, sp := range gone {
+		s.abandon(sp)
+	}
+}
+
+func (s *writeStage) delay(tries int) time.Duration {
+	return s.backoff.Delay(max(tries, 1), rand.Float64)
+}
+
+// parkedCount is how many spans wait for a retry.
+func (s *writeStage) parkedCount() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.parked)
+}
+
+// queued is how many batches and parts of batches wait to be written.
+func (s *writeStage) queued() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.queue.len() + len(s.in)
+}
