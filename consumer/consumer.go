@@ -43,7 +43,8 @@ type Consumer struct {
 	metrics *metrics
 	recheck chan struct{}
 
-	client *kgo.Client
+	client  *kgo.Client
+	started chan struct{} // closed once client is set: its callbacks run before NewClient returns
 	// work is the second of two contexts: Run's own ends taking, this one ends
 	// working. It lives here because the client's callbacks are given another.
 	work     context.Context
@@ -110,6 +111,7 @@ func New(cfg Config, p Pipeline, opts ...Option) (*Consumer, error) {
 	for _, o := range opts {
 		o(c)
 	}
+	c.started = make(chan struct{})
 	c.alarm.kick = make(chan struct{}, 1)
 	c.gate.state = StateOpen
 	if c.handler == nil {
@@ -173,6 +175,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	if c.client, err = kgo.NewClient(opts...); err != nil {
 		return fmt.Errorf("consumer: %w", err)
 	}
+	close(c.started)
 	var polling, working sync.WaitGroup
 	for _, s := range c.stages {
 		working.Go(func() { s.run(work) })

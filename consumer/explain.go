@@ -13,8 +13,10 @@ func (c *Consumer) Explain() Report {
 		HeldBytes: c.held.Load(), BudgetBytes: int64(c.cfg.Memory), HeldRecords: c.heldRecords.Load(),
 		Rebalances: c.rebalances.Load(), Pauses: c.totals.pauses.Load(),
 	}
-	if c.client != nil {
+	select {
+	case <-c.started:
 		r.Member, _ = c.client.GroupMetadata()
+	default:
 	}
 	c.gate.mu.Lock()
 	r.State, r.Reasons = c.gate.state, append([]string{}, c.gate.reasons...)

@@ -12,6 +12,7 @@ import (
 // assigned makes a new object for each partition. An empty map says only that a
 // session began or ended; answering it at once keeps the group moving.
 func (c *Consumer) assigned(_ context.Context, _ *kgo.Client, m map[string][]int32) {
+	<-c.started
 	c.joined.Store(true)
 	if len(m) == 0 {
 		return

@@ -136,7 +136,7 @@ func (m *Map) decodeBits(b []byte, base, span int64) error {
 			if o%8 == 0 && b[o/8] == 0xff {
 				o += 8
 			} else {
-				o += int64(max(bits.TrailingZeros8(^(b[o/8]>>(o%8))), 1))
+				o += int64(max(bits.TrailingZeros8(^(b[o/8] >> (o % 8))), 1))
 			}
 		}
 		o = min(o, span)
