@@ -60,3 +60,7 @@ func AsBatchError(err error) (*BatchError, bool) {
 	ok := errors.As(err, &be)
 	return be, ok
 }
+
+// ErrBehindFailed is the reason of a message that was not delivered because an
+// earlier one of its key failed. It is retried.
+var ErrBehindFailed = errors.New("not delivered: an earlier message of its key failed")
