@@ -1,6 +1,8 @@
 package consumer
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/weir-kafka/weir/handlers"
@@ -103,4 +105,15 @@ func DefaultConfig() Config {
 // DefaultSinkConfig returns the defaults of the way to a sink.
 func DefaultSinkConfig() SinkConfig {
 	return SinkConfig{Limit: LimitConfig{Max: 256}, Timeout: 5 * time.Second}
+}
+
+// Outputs returns every output of the pipeline that has a sink.
+func (p Pipeline) Outputs() []Output {
+	var all []Output
+	for _, o := range append([]Output{p.Sink, p.DeadLetter}, slices.Collect(maps.Values(p.Routes))...) {
+		if o.Sink != nil {
+			all = append(all, o)
+		}
+	}
+	return all
 }
