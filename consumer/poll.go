@@ -107,9 +107,7 @@ func (c *Consumer) push(id tp, fp *kgo.FetchPartition) {
 	c.totals.polled.Add(int64(len(fp.Records)))
 	c.totals.skipped.Add(int64(r.skipped))
 	c.totals.dropped.Add(int64(r.dropped))
-	if held > c.totals.maxHeld.Load() {
-		c.totals.maxHeld.Store(held)
-	}
+	c.noteMax(held)
 	if r.reset {
 		c.log.Warn("the log was rewritten; starting over from the first new record", "topic", id.topic, "partition", id.partition)
 		c.metrics.resets.Inc()

@@ -93,9 +93,17 @@ func (c *Consumer) free(bytes, records int64) {
 		return
 	}
 	c.heldRecords.Add(-records)
-	before := c.held.Add(-bytes) + bytes
+	after := c.held.Add(-bytes)
+	c.noteMax(after)
 	low := int64(lowMark * float64(c.cfg.Memory))
-	if before > low && before-bytes <= low {
+	if after+bytes > low && after <= low {
 		c.reconcileSoon()
+	}
+}
+
+// noteMax keeps the most that was ever held.
+func (c *Consumer) noteMax(held int64) {
+	for most := c.totals.maxHeld.Load(); held > most && !c.totals.maxHeld.CompareAndSwap(most, held); {
+		most = c.totals.maxHeld.Load()
 	}
 }

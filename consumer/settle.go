@@ -48,6 +48,7 @@ func (p *partition) handled(b *batch, extra int64) (s settled) {
 	defer p.mu.Unlock()
 	b.extra = extra
 	p.held += extra
+	s.bytes -= extra
 	for i := range b.states {
 		if b.states[i].handled {
 			b.groups[b.states[i].group].left++

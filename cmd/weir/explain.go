@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weir-kafka/weir/consumer"
+)
+
+func explainCmd() *cobra.Command {
+	var address, output string
+	cmd := &cobra.Command{
+		Use:   "explain",
+		Short: "Ask a running pipeline what it does and why",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if output != "table" && output != "json" {
+				return usageError{fmt.Errorf("--output %q is not table or json", output)}
+			}
+			r, err := ask(cmd.Context(), address)
+			if err != nil {
+				return err
+			}
+			if output == "json" {
+				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc.SetIndent("", "  ")
+				return enc.Encode(r)
+			}
+			return explainTable(cmd.OutOrStdout(), r)
+		},
+	}
+	cmd.Flags().StringVar(&address, "address", "127.0.0.1:9644", "admin address of the pipeline")
+	cmd.Flags().StringVar(&output, "output", "table", "table or json")
+	return cmd
+}
+
+func ask(ctx context.Context, address string) (*consumer.Report, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/explain", nil)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("--address %q: write host:port", address)}
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("nobody answers at %s: is a pipeline running, and is this its admin.listen?", address)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var r consumer.Report
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 64<<20)).Decode(&r); err != nil || resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("what answers at %s (%s) is not a pipeline", address, resp.Status)
+	}
+	return &r, nil
+}
+
+func explainTable(out io.Writer, r *consumer.Report) error {
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	fmt.Fprintf(w, "%s\tgroup %s\tmember %s\n", r.Name, r.Group, r.Member)
+	fmt.Fprintf(w, "state\t%s\t%s\n", r.State, reasons(r.Reasons))
+	fmt.Fprintf(w, "held\t%s of %s\t%d records\n", mib(r.HeldBytes), mib(r.BudgetBytes), r.HeldRecords)
+	fmt.Fprintf(w, "duplicates if killed\t%d\t\n\n", r.DuplicatesIfKilled)
+	fmt.Fprintln(w, "SINK\tLIMIT\tIN FLIGHT\tQUEUED\tREASON")
+	for _, s := range r.Sinks {
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\n", s.Name, s.Limit, s.InFlight, s.Queued, s.Reason)
+	}
+	fmt.Fprintln(w, "\nPARTITION\tSTATE\tREASONS\tLAG\tOLDEST\tAGE\tLANES BUSY\tHELD\tDONE BEYOND\tDUPLICATES")
+	for _, p := range r.Partitions {
+		oldest := "-"
+		if p.Oldest >= 0 {
+			oldest = fmt.Sprint(p.Oldest)
+		}
+		fmt.Fprintf(w, "%s/%d\t%s\t%s\t%d\t%s\t%s\t%d\t%s\t%d\t%d\n", p.Topic, p.Partition, p.State, reasons(p.Reasons), p.Lag, oldest,
+			p.OldestAge.Round(time.Millisecond), p.LanesBusy, mib(p.HeldBytes), p.DoneBeyond, p.DuplicatesIfKilled)
+	}
+	return w.Flush()
+}
+
+func reasons(rs []string) string {
+	if len(rs) == 0 {
+		return "-"
+	}
+	return strings.Join(rs, ", ")
+}
+
+func mib(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }

@@ -1,0 +1,114 @@
+// Package pipeline runs a pipeline from its file: what weir run does, and what
+// the demo does too.
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime/debug"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/weir-kafka/weir/cmd/weir/internal/admin"
+	"github.com/weir-kafka/weir/config"
+	"github.com/weir-kafka/weir/consumer"
+	"github.com/weir-kafka/weir/sink"
+)
+
+// Options are the live things of a run.
+type Options struct {
+	Logger *slog.Logger
+	// OnStart is told where the admin listener is ("" when it is off) and given the
+	// consumer, before it runs.
+	OnStart func(admin string, c *consumer.Consumer)
+}
+
+// Logger builds the logger that a file asks for.
+func Logger(l config.Log, w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(l.Level)) // checked by config
+	opts := &slog.HandlerOptions{Level: level}
+	if l.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}
+
+// Run runs the pipeline of f until ctx ends, drains, closes its sinks and says
+// in one line what it did.
+func Run(ctx context.Context, f *config.File, o Options) (err error) {
+	p, err := f.Pipeline(o.Logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeSinks(p)) }()
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	c, err := consumer.New(f.Consumer, p, consumer.WithLogger(o.Logger), consumer.WithRegisterer(reg))
+	if err != nil {
+		return err
+	}
+	addr := ""
+	if f.Admin.Listen != "off" {
+		srv, err := admin.Start(f.Admin.Listen, c, reg)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = srv.Stop() }()
+		addr = srv.Addr()
+	}
+	o.Logger.Info("starting", "pipeline", f.Consumer.Name, "group", f.Consumer.Kafka.Group, "topics", f.Consumer.Kafka.Topics,
+		"pattern", f.Consumer.Kafka.Pattern, "brokers", f.Consumer.Kafka.Brokers, "memory", f.Consumer.Memory, "admin", adminURL(addr))
+	if o.OnStart != nil {
+		o.OnStart(addr, c)
+	}
+	ping(ctx, o.Logger, p)
+	err = c.Run(ctx)
+	r := c.Explain()
+	o.Logger.Info("stopped", "pipeline", f.Consumer.Name, "polled", r.Totals.Polled, "done", r.Totals.Done, "written", r.Totals.Written,
+		"retried", r.Totals.Retried, "dead_letters", r.Totals.DeadLetters, "skipped", r.Totals.Skipped, "rebalances", r.Rebalances, "err", err)
+	return err
+}
+
+func adminURL(addr string) string {
+	if addr == "" {
+		return "off"
+	}
+	return "http://" + addr
+}
+
+// ping warns of sinks that are not there yet. They may come later.
+func ping(ctx context.Context, log *slog.Logger, p consumer.Pipeline) {
+	for _, o := range p.Outputs() {
+		if s, ok := o.Sink.(sink.Pinger); ok {
+			ctx, cancel := context.WithTimeout(ctx, consumer.DefaultSinkConfig().Timeout)
+			if err := s.Ping(ctx); err != nil {
+				log.Warn("sink does not answer; starting all the same", "err", err)
+			}
+			cancel()
+		}
+	}
+}
+
+func closeSinks(p consumer.Pipeline) error {
+	var errs []error
+	for _, o := range p.Outputs() {
+		if c, ok := o.Sink.(io.Closer); ok {
+			if err := c.Close(); err != nil {
+				errs = append(errs, fmt.Errorf("close: %w", err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// LimitMemory tells the runtime to collect garbage before the process grows
+// beyond the budgets of its pipelines by more than a little.
+func LimitMemory(budget int64) {
+	const own = 48 << 20 // code, stacks, connections, buffers
+	debug.SetMemoryLimit(budget + budget/20 + own)
+}

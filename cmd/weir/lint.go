@@ -1,0 +1,53 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+var errLint = errors.New("the checks found problems") //nolint:gochecknoglobals // a sentinel
+
+func lintCmd() *cobra.Command {
+	var set []string
+	var live bool
+	var wait time.Duration
+	cmd := &cobra.Command{
+		Use:   "lint FILE",
+		Short: "Check a pipeline file; with --live also against its cluster and sinks",
+		Args:  oneFile,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f, err := load(args[0], set)
+			if err != nil {
+				return err
+			}
+			p, err := f.Pipeline(nil)
+			if err != nil {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			for _, w := range f.Warnings() {
+				fmt.Fprintln(out, "warning:", w)
+			}
+			if !live {
+				fmt.Fprintln(out, args[0]+": no problems")
+				return nil
+			}
+			problems := lintLive(cmd.Context(), f, p, wait)
+			for _, text := range problems {
+				fmt.Fprintln(out, args[0]+": "+text)
+			}
+			if len(problems) > 0 {
+				return errLint
+			}
+			fmt.Fprintln(out, args[0]+": no problems, cluster and sinks answer")
+			return nil
+		},
+	}
+	cmd.Flags().StringArrayVar(&set, "set", nil, "set a value over file and environment, as path=value; may be repeated")
+	cmd.Flags().BoolVar(&live, "live", false, "also check topics, dead-letter topic, group and permissions on the cluster, and whether sinks answer")
+	cmd.Flags().DurationVar(&wait, "wait", 10*time.Second, "how long --live waits for answers")
+	return cmd
+}

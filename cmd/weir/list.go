@@ -1,0 +1,90 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"runtime/debug"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/weir-kafka/weir/config"
+	"github.com/weir-kafka/weir/consumer"
+)
+
+func listCmd() *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the handlers and sinks that a file can name",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			all := map[string]map[string]string{"handlers": {}, "sinks": {}}
+			p := parts()
+			for name, h := range p.Handlers {
+				all["handlers"][name] = h.Doc
+			}
+			for name, s := range p.Sinks {
+				all["sinks"][name] = s.Doc
+			}
+			if output == "json" {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(all)
+			}
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
+			for _, group := range []string{"handlers", "sinks"} {
+				fmt.Fprintln(w, group)
+				for _, name := range slices.Sorted(maps.Keys(all[group])) {
+					fmt.Fprintf(w, "  %s\t%s\n", name, all[group][name])
+				}
+			}
+			return w.Flush()
+		},
+	}
+	cmd.Flags().StringVar(&output, "output", "table", "table or json")
+	return cmd
+}
+
+func docsCmd() *cobra.Command {
+	cmd := &cobra.Command{Use: "docs", Short: "Print generated reference pages as Markdown"}
+	cmd.AddCommand(
+		&cobra.Command{Use: "config", Short: "Every key of a pipeline file", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+			return config.Reference(cmd.OutOrStdout(), parts())
+		}},
+		&cobra.Command{Use: "metrics", Short: "Every metric", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+			return consumer.MetricsReference(cmd.OutOrStdout())
+		}},
+	)
+	return cmd
+}
+
+func versionCmd() *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			v := map[string]string{"version": "(devel)", "go": "", "revision": ""}
+			if bi, ok := debug.ReadBuildInfo(); ok {
+				v["go"] = bi.GoVersion
+				if bi.Main.Version != "" {
+					v["version"] = bi.Main.Version
+				}
+				for _, s := range bi.Settings {
+					if s.Key == "vcs.revision" {
+						v["revision"] = s.Value
+					}
+				}
+			}
+			if output == "json" {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(v)
+			}
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "weir %s %s %s\n", v["version"], v["revision"], v["go"])
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&output, "output", "text", "text or json")
+	return cmd
+}
