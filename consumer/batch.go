@@ -33,6 +33,7 @@ type batch struct {
 	extra   int64 // bytes that handlers made, counted in the budget until the batch ends
 	left    int   // groups that have not ended
 	rejects []rejected
+	after   *handover // records of the same lane in another batch, which go first
 }
 
 // recordState is what is known of one taken record.
@@ -49,6 +50,14 @@ type group struct {
 	lane int32
 	left int32 // handled records that are not terminal
 	redo *redo // what the handler must be asked again, once left is 0
+	next *handover
+}
+
+// handover ties two batches that share a lane: what was handled before a call
+// that hangs, and the record of that call with those behind it.
+type handover struct {
+	ended  chan struct{} // closed when the first ones are terminal; the lane stays busy
+	broken bool          // not all of them were done; set before ended is closed
 }
 
 // redo is records of one lane for which the handler failed: the first one and

@@ -183,6 +183,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	working.Go(func() { c.commitLoop(work) })
 	working.Go(func() { c.reconcileLoop(work) })
 	working.Go(func() { c.alarmLoop(work) })
+	working.Go(func() { c.crew.watch.run(work, c.crew) })
 	polling.Go(func() {
 		if err := c.poll(taking); err != nil {
 			stop(fmt.Errorf("consumer: poll: %w", err))

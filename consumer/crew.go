@@ -13,8 +13,9 @@ import (
 // as the work needs: as many as processors for a handler that computes, more
 // while a handler waits for something, never more than most.
 type crew struct {
-	c    *Consumer
-	most int
+	c     *Consumer
+	most  int
+	watch watch
 
 	perRecord atomic.Int64 // nanoseconds a record takes in the handler, smoothed
 
@@ -41,7 +42,7 @@ const (
 )
 
 func newCrew(c *Consumer, most int) *crew {
-	w := &crew{c: c, most: most}
+	w := &crew{c: c, most: most, watch: watch{busy: make(map[*hand]uint64), wake: make(chan struct{}, 1)}}
 	w.wake.L = &w.mu
 	return w
 }
@@ -122,6 +123,10 @@ func (w *crew) learn(took time.Duration, records int) {
 	w.perRecord.Store(max(per, 1))
 }
 
+// hangs is told when a call hung: a handler that used to be quick may have become
+// slow for every record, and must be given fewer at once.
+func (w *crew) hangs() { w.learn(lookEvery, 1) }
+
 // work is one worker.
 func (w *crew) work(ctx context.Context) {
 	defer w.running.Done()
@@ -140,11 +145,15 @@ func (w *crew) work(ctx context.Context) {
 			continue
 		}
 		start := w.c.now()
-		h.handle(b)
+		w.watch.begin(h, len(b.taken))
+		left := h.handle(b)
+		w.watch.end(h)
 		took := w.c.now().Sub(start)
-		w.learn(took, len(b.taken))
-		w.c.metrics.handled(len(b.taken), took)
-		h.dispatch(ctx, b)
+		if left == b {
+			w.learn(took, len(b.taken))
+		}
+		w.c.metrics.handled(len(left.taken), took)
+		w.c.dispatchBatch(ctx, left, h.extra)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"math/rand/v2"
 	"runtime/debug"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -16,14 +18,28 @@ import (
 type hand struct {
 	c    *Consumer
 	emit handlers.Emit
-	rec  handlers.Record
 
+	// Of the call in progress, and of nobody else.
+	rec     handlers.Record
+	emitted []emitted
+	err     error // of emit: an unknown route
+
+	// word is odd while the handler is called; it tells calls apart. Whoever
+	// changes it from odd owns what stands below: the worker when the call
+	// returns, or the watch when it takes the batch away from a call that hangs.
+	word  atomic.Uint64
+	steal sync.Mutex // held by the watch while it does
 	b     *batch
-	at    int32 // record being handled
-	index int32 // message of that record
-	err   error // of emit: an unknown route
+	at    int   // record being handled
 	extra int64 // bytes that the handler made
-	marks []int // messages in each out before the record
+
+	seen uint64 // word at the last look; of the watch
+}
+
+// emitted is a message on its way to a stage.
+type emitted struct {
+	stage *writeStage
+	msg   sink.Message
 }
 
 func newHand(c *Consumer) *hand {
@@ -41,17 +57,26 @@ func (h *hand) take(m sink.Message) {
 			return
 		}
 	}
-	m.Source = sink.Position{Topic: h.b.part.topic, Partition: h.b.part.partition, Offset: h.rec.Offset, Index: h.index}
+	m.Source = sink.Position{Topic: h.rec.Topic, Partition: h.rec.Partition, Offset: h.rec.Offset, Index: int32(len(h.emitted))}
 	if m.Timestamp.IsZero() {
 		m.Timestamp = h.rec.Timestamp
 	}
-	h.index++
-	o := h.b.outFor(stage)
-	o.msgs = append(o.msgs, m)
-	o.recs = append(o.recs, h.at)
-	if !sameBytes(m.Value, h.rec.Value) {
-		h.extra += int64(m.Size())
+	h.emitted = append(h.emitted, emitted{stage, m})
+}
+
+// keep moves the messages of a call that succeeded to the batch.
+func (h *hand) keep() {
+	for i := range h.emitted {
+		e := &h.emitted[i]
+		o := h.b.outFor(e.stage)
+		o.msgs = append(o.msgs, e.msg)
+		o.recs = append(o.recs, int32(h.at))
+		if !sameBytes(e.msg.Value, h.b.taken[h.at].Item.rec.Value) {
+			h.extra += int64(e.msg.Size())
+		}
 	}
+	st := &h.b.states[h.at]
+	st.handled, st.wait = true, int32(len(h.emitted))
 }
 
 // sameBytes reports whether two slices are the same memory.
@@ -60,38 +85,40 @@ func sameBytes(a, b []byte) bool {
 }
 
 // handle calls the handler for every record of b. When one fails, those behind
-// it in its lane wait until it has been handled; the others go on.
-func (h *hand) handle(b *batch) {
+// it in its lane wait until it has been handled; the others go on. It returns
+// the batch that is left to it: the watch may have taken the rest away.
+func (h *hand) handle(b *batch) *batch {
 	h.b, h.extra = b, 0
-	for i := 0; i < len(b.taken); i++ {
-		h.set(b, i)
-		err := h.call(b.part.ctx)
-		if err == nil {
-			b.states[i].handled, b.states[i].wait = true, h.index
-			continue
+	for h.at = 0; h.at < len(h.b.taken); h.at++ {
+		h.set()
+		word := h.word.Load() + 1
+		h.word.Store(word)
+		err := h.call(h.b.part.ctx)
+		if !h.word.CompareAndSwap(word, word+1) {
+			h.steal.Lock()   // until the watch has done: b and at are others now
+			h.steal.Unlock() //nolint:staticcheck // nothing is guarded but the moment
 		}
-		h.discard()
-		if h.refused(b, i, err) {
-			continue
+		switch {
+		case err == nil:
+			h.keep()
+		case !h.refused(err):
+			h.at = h.b.groupEnd(h.at) - 1
 		}
-		i = b.groupEnd(i) - 1
 	}
+	return h.b
 }
 
-// set makes record i the one that is handled.
-func (h *hand) set(b *batch, i int) {
-	r := b.taken[i].Item.rec
-	h.at, h.index, h.err = int32(i), 0, nil
+// set prepares the call for the record at.
+func (h *hand) set() {
+	r := h.b.taken[h.at].Item.rec
+	clear(h.emitted)
+	h.emitted, h.err = h.emitted[:0], nil
 	h.rec = handlers.Record{
-		Topic: b.part.topic, Partition: b.part.partition, Offset: r.Offset, Key: r.Key, Value: r.Value,
-		Timestamp: r.Timestamp, Attempt: int(b.states[i].attempt),
+		Topic: h.b.part.topic, Partition: h.b.part.partition, Offset: r.Offset, Key: r.Key, Value: r.Value,
+		Timestamp: r.Timestamp, Attempt: int(h.b.states[h.at].attempt),
 	}
 	if len(r.Headers) > 0 {
 		h.rec.Headers = headersOf(r)
-	}
-	h.marks = h.marks[:0]
-	for _, o := range b.outs {
-		h.marks = append(h.marks, len(o.msgs))
 	}
 }
 
@@ -116,21 +143,10 @@ func (h *hand) call(ctx context.Context) (err error) {
 	return h.err
 }
 
-// discard takes back the messages of a call that failed.
-func (h *hand) discard() {
-	for k, o := range h.b.outs {
-		mark := 0
-		if k < len(h.marks) {
-			mark = h.marks[k]
-		}
-		clear(o.msgs[mark:])
-		o.msgs, o.recs = o.msgs[:mark], o.recs[:mark]
-	}
-}
-
 // refused decides about a record whose handler failed. It returns true when the
 // records behind it may go on: it was rejected.
-func (h *hand) refused(b *batch, i int, err error) bool {
+func (h *hand) refused(err error) bool {
+	b, i := h.b, h.at
 	p, st := b.part, &b.states[i]
 	v := flow.Classify(err)
 	if v == flow.Ignore && p.ctx.Err() == nil {
@@ -139,7 +155,7 @@ func (h *hand) refused(b *batch, i int, err error) bool {
 	if v == flow.Reject || v == flow.Retry && int(st.attempt) >= h.c.cfg.Attempts {
 		st.handled, st.wait = true, 1
 		h.c.metrics.handlerFailed(v)
-		h.b.rejects = append(h.b.rejects, rejected{i, verdictOf{step: "handler", err: err, attempts: int(st.attempt)}})
+		b.rejects = append(b.rejects, rejected{i, verdictOf{step: "handler", err: err, attempts: int(st.attempt)}})
 		return true
 	}
 	h.c.metrics.handlerFailed(v)
@@ -161,18 +177,21 @@ func (h *hand) refused(b *batch, i int, err error) bool {
 
 // dispatch hands the messages of b to their sinks. It waits while a sink's
 // channel is full: that is how a slow sink holds the handlers.
-func (h *hand) dispatch(ctx context.Context, b *batch) {
+func (c *Consumer) dispatchBatch(ctx context.Context, b *batch, extra int64) {
+	if !b.mayGo(ctx) {
+		b.undo(c.now())
+	}
 	outs, rejects := b.outs, b.rejects
 	for _, o := range outs {
 		o.seal()
 	}
-	h.c.settle(b.part, b.part.handled(b, h.extra))
+	c.settle(b.part, b.part.handled(b, extra))
 	for _, r := range rejects {
-		h.c.deadLetter(b, r.record, r.why)
+		c.deadLetter(b, r.record, r.why)
 	}
 	for _, o := range outs {
 		if len(o.msgs) > 0 && !o.stage.send(ctx, o) {
-			h.c.settle(b.part, b.part.abandon(o, 0, len(o.msgs)))
+			c.settle(b.part, b.part.abandon(o, 0, len(o.msgs)))
 		}
 	}
 }

@@ -86,6 +86,9 @@ func (p *partition) recordEnded(b *batch, i int, done bool, s *settled) {
 	}
 	p.free(b, i, s)
 	g := &b.groups[b.states[i].group]
+	if !done && g.next != nil {
+		g.next.broken = true
+	}
 	if g.left--; g.left == 0 {
 		p.groupEnded(b, g, s)
 	}
@@ -112,7 +115,11 @@ func (p *partition) groupEnded(b *batch, g *group, s *settled) {
 		b.extra = 0
 	}
 	r := g.redo
-	if r == nil {
+	switch {
+	case g.next != nil: // the lane goes to those behind
+		close(g.next.ended)
+		return
+	case r == nil:
 		p.lanes.Release(g.lane)
 		return
 	}

@@ -5,38 +5,53 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/spf13/cobra"
 
 	"github.com/weir-kafka/weir/config"
 )
 
 // Exit codes.
 const (
+	exitOK     = 0
 	exitFailed = 1 // it ran and something went wrong
 	exitUsage  = 2 // it did not run: flags or configuration
 )
 
 func main() {
 	ctx, stop := signals(context.Background())
-	err := rootCmd().ExecuteContext(ctx)
+	code := execute(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
-	if err == nil {
-		return
-	}
+	os.Exit(code)
+}
+
+// execute runs one command line and returns its exit code. What fails before a
+// verb has begun is an error of the command line.
+func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root, began := rootCmd(), false
+	root.PersistentPreRun = func(*cobra.Command, []string) { began = true }
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteContextC(ctx)
 	var ps config.Problems
 	var usage usageError
 	switch {
+	case err == nil:
+		return exitOK
 	case errors.As(err, &ps):
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(exitUsage)
-	case errors.As(err, &usage):
-		fmt.Fprintln(os.Stderr, "weir:", err)
-		os.Exit(exitUsage)
+		fmt.Fprintln(stderr, err)
+		return exitUsage
+	case !began, errors.As(err, &usage):
+		fmt.Fprintf(stderr, "weir: %v\nsee %s --help\n", err, cmd.CommandPath())
+		return exitUsage
 	}
-	fmt.Fprintln(os.Stderr, "weir:", err)
-	os.Exit(exitFailed)
+	fmt.Fprintln(stderr, "weir:", err)
+	return exitFailed
 }
 
 // signals returns a context that the first SIGINT or SIGTERM ends. The second

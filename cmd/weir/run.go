@@ -12,7 +12,7 @@ import (
 	"github.com/weir-kafka/weir/config"
 )
 
-var errOneFile = errors.New("give one pipeline file: weir run pipeline.yaml") //nolint:gochecknoglobals // a sentinel
+var errOneFile = errors.New("give one pipeline file, such as pipeline.yaml") //nolint:gochecknoglobals // a sentinel
 
 func runCmd() *cobra.Command {
 	var set []string

@@ -155,6 +155,34 @@ func (s *Scheduler[T]) Release(lane int32) bool {
 	return true
 }
 
+// Return gives back items that were taken and not begun, in the order in which
+// they were taken: they stand before the others of their lanes again. Lanes that
+// were busy with them are released, but for the lane kept, of which an item is
+// still out. All items of another lane must come back together.
+func (s *Scheduler[T]) Return(taken []Taken[T], kept int32) {
+	for i := len(taken) - 1; i >= 0; i-- {
+		t := &taken[i]
+		l := max(t.Lane, 0)
+		n := s.alloc()
+		q := &s.lanes[l]
+		s.nodes[n] = node[T]{item: t.Item, size: t.Size, next: q.head}
+		q.head = n
+		if q.tail == none {
+			q.tail = n
+		}
+		s.queued++
+		s.bytes += int64(t.Size)
+		switch {
+		case t.Lane == none:
+			if !q.ready {
+				s.enqueue(l)
+			}
+		case t.Lane != kept && (i == 0 || taken[i-1].Lane != t.Lane):
+			s.Release(t.Lane)
+		}
+	}
+}
+
 // Ready reports whether Take would return anything.
 func (s *Scheduler[T]) Ready() bool { return s.first != none }
 

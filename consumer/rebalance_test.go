@@ -1,0 +1,209 @@
+//go:build synctests
+
+package consumer_test
+
+import (
+	"context"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/weir-kafka/weir/consumer"
+	"github.com/weir-kafka/weir/handlers"
+	"github.com/weir-kafka/weir/sink"
+)
+
+// slow returns a handler that takes d for each record.
+func slow(d time.Duration) handlers.Handler {
+	return handlers.Func(func(ctx context.Context, rec *handlers.Record, emit handlers.Emit) error {
+		select {
+		case <-time.After(d):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		emit(rec.Message())
+		return nil
+	})
+}
+
+func TestMembersComeAndGoWithoutLossDuplicateOrDisorder(t *testing.T) {
+	for _, protocol := range []consumer.Protocol{consumer.ProtocolClassic, consumer.ProtocolConsumer} {
+		t.Run(string(protocol), func(t *testing.T) {
+			inLab(t, 6, func(l *lab) {
+				cfg := l.config()
+				cfg.Kafka.Protocol = protocol
+				first := l.run(cfg, l.to(slow(2*time.Millisecond)))
+				for i := range 40 {
+					var recs []*kgo.Record
+					for p := range 6 {
+						for k := range 10 {
+							recs = append(recs, &kgo.Record{Topic: topic, Partition: int32(p), Key: []byte("k" + strconv.Itoa(k)), Value: []byte(strconv.Itoa(i))})
+						}
+					}
+					l.write(recs...)
+					switch i {
+					case 10, 20:
+						l.run(cfg, l.to(slow(2*time.Millisecond)))
+					case 30:
+						first.mustEnd()
+					}
+					time.Sleep(200 * time.Millisecond)
+				}
+				l.until(time.Minute, "all delivered", func() bool { return l.ledger.distinct() == 2400 })
+				time.Sleep(3 * time.Second)
+				for _, m := range l.members {
+					m.mustEnd()
+				}
+				l.settled(6, 400)
+			})
+		})
+	}
+}
+
+func TestARevokeCommitsWhatItDrained(t *testing.T) {
+	inLab(t, 2, func(l *lab) {
+		l.produce(2, 100, 100)
+		var handled atomic.Int64
+		h := handlers.Func(func(ctx context.Context, rec *handlers.Record, emit handlers.Emit) error {
+			handled.Add(1)
+			return slow(1500*time.Millisecond).Handle(ctx, rec, emit)
+		})
+		cfg := l.config()
+		cfg.Kafka.CommitInterval = time.Hour // only the drain commits
+		l.run(cfg, l.to(h), consumer.WithHandlers(8))
+		l.until(time.Minute, "work in flight", func() bool { return handled.Load() >= 20 })
+		l.run(cfg, l.to(h), consumer.WithHandlers(8))
+		l.until(5*time.Minute, "all delivered", func() bool { return l.ledger.distinct() == 200 })
+		for _, m := range l.members {
+			m.mustEnd()
+		}
+		l.settled(2, 100)
+	})
+}
+
+func TestALostPartitionCommitsNothing(t *testing.T) {
+	inLab(t, 1, func(l *lab) {
+		l.produce(1, 50, 50)
+		release := make(chan struct{})
+		cfg := l.config()
+		cfg.Kafka.CommitInterval = 500 * time.Millisecond
+		m := l.run(cfg, l.to(handlers.Func(func(_ context.Context, rec *handlers.Record, emit handlers.Emit) error {
+			if rec.Attempt == 1 && rec.Offset >= 10 {
+				<-release // deaf to its context: it finishes after the partition is lost
+			}
+			emit(rec.Message())
+			return nil
+		})))
+		l.until(time.Minute, "the first ten committed", func() bool { return l.committed(0) == 10 })
+		fault := l.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Err: kerr.UnknownMemberID, Count: 1})
+		if err := fault.Wait(l.Context(), 1); err != nil {
+			l.Fatal(err)
+		}
+		time.Sleep(100 * time.Millisecond)
+		n := len(l.seenCommits())
+		close(release) // late acks of the lost epoch
+		time.Sleep(200 * time.Millisecond)
+		for _, c := range l.seenCommits()[n:] {
+			if c.offset > 10 && l.ledger.distinct() < int(c.offset) {
+				t.Errorf("a late ack committed %d", c.offset)
+			}
+		}
+		l.until(time.Minute, "committed by the new epoch", func() bool { return l.committed(0) == 50 })
+		m.mustEnd()
+		for i := int64(1); i < int64(len(l.seenCommits())); i++ {
+			if a, b := l.seenCommits()[i-1].offset, l.seenCommits()[i].offset; b < a {
+				t.Errorf("commit went back from %d to %d", a, b)
+			}
+		}
+	})
+}
+
+func TestAFrozenMemberDoesNotRewindItsSuccessor(t *testing.T) {
+	inLab(t, 1, func(l *lab) {
+		l.produce(1, 100, 100)
+		cut := &cutter{net: &l.net}
+		cfg := l.config()
+		frozen := l.run(cfg, l.to(stuckFrom(20)), consumer.WithClientOptions(kgo.Dialer(cut.dial)))
+		l.until(time.Minute, "twenty committed", func() bool { return l.committed(0) == 20 })
+		cut.now()
+		time.Sleep(time.Minute) // beyond the session timeout
+		l.run(cfg, l.to(nil))
+		l.until(time.Minute, "the successor done", func() bool { return l.committed(0) == 100 })
+		cut.mend()
+		time.Sleep(30 * time.Second)
+		if got := l.committed(0); got != 100 {
+			t.Errorf("committed %d, want 100", got)
+		}
+		frozen.mustEnd()
+		if got := l.committed(0); got != 100 {
+			t.Errorf("after the frozen member ended: committed %d, want 100", got)
+		}
+	})
+}
+
+// stuckFrom returns a handler that waits for its context from an offset on.
+func stuckFrom(offset int64) handlers.Handler {
+	return handlers.Func(func(ctx context.Context, rec *handlers.Record, emit handlers.Emit) error {
+		if rec.Offset >= offset {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		emit(rec.Message())
+		return nil
+	})
+}
+
+func TestAPartitionPausedBeforeARebalanceFlowsAfterIt(t *testing.T) {
+	inLab(t, 4, func(l *lab) {
+		var hung atomic.Bool
+		hung.Store(true)
+		l.ledger.before = func(ctx context.Context, _ []sink.Message) error {
+			if hung.Load() {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return nil
+		}
+		cfg := l.config()
+		cfg.Memory = 16 << 20
+		l.produceLarge(4, 60, 256<<10) // 60 MiB
+		first := l.run(cfg, l.to(nil))
+		l.until(time.Minute, "paused", func() bool { return first.Explain().State == consumer.StatePaused })
+		second := l.run(cfg, l.to(nil))
+		l.until(2*time.Minute, "partitions shared", func() bool {
+			return len(first.Explain().Partitions) == 2 && len(second.Explain().Partitions) == 2
+		})
+		second.mustEnd()
+		l.until(2*time.Minute, "partitions back", func() bool { return len(first.Explain().Partitions) == 4 })
+		hung.Store(false)
+		l.until(5*time.Minute, "everything delivered", func() bool { return l.ledger.distinct() == 240 })
+		time.Sleep(2 * time.Second)
+		for _, p := range first.Explain().Partitions {
+			if p.State == consumer.StatePaused {
+				t.Errorf("%s/%d is still paused: %v", p.Topic, p.Partition, p.Reasons)
+			}
+		}
+		first.mustEnd()
+		if got := first.Explain().Totals.MaxHeld; got > 16<<20 {
+			t.Errorf("held %d bytes of a budget of %d", got, 16<<20)
+		}
+	})
+}
+
+// produceLarge writes n records of size bytes to each partition.
+func (l *lab) produceLarge(partitions, n, size int) {
+	l.Helper()
+	for i := range n {
+		var recs []*kgo.Record
+		for p := range partitions {
+			recs = append(recs, &kgo.Record{Topic: topic, Partition: int32(p), Key: []byte(strconv.Itoa(i)), Value: make([]byte, size)})
+		}
+		l.write(recs...)
+	}
+}

@@ -1,0 +1,188 @@
+package consumer
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/weir-kafka/weir/consumer/internal/lane"
+)
+
+// watch takes batches away from handler calls that hang, so that one slow record
+// holds up only its own lane, however many others were taken with it.
+type watch struct {
+	mu   sync.Mutex
+	busy map[*hand]uint64 // workers that hold several records, and their word when last looked at
+	wake chan struct{}
+}
+
+// lookEvery is how often the watch looks at the workers. A call that is seen
+// twice hangs, as far as the other lanes of its batch are concerned.
+const lookEvery = 5 * time.Millisecond
+
+// begin and end say that a worker holds a batch. One record has nothing to lose.
+func (w *watch) begin(h *hand, records int) {
+	if records < 2 {
+		return
+	}
+	w.mu.Lock()
+	w.busy[h] = 0
+	first := len(w.busy) == 1
+	w.mu.Unlock()
+	if first {
+		select {
+		case w.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (w *watch) end(h *hand) {
+	w.mu.Lock()
+	delete(w.busy, h)
+	w.mu.Unlock()
+}
+
+// run looks until ctx ends; while no worker is busy it sleeps.
+func (w *watch) run(ctx context.Context, c *crew) {
+	timer := time.NewTimer(lookEvery)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return
+		}
+		if !w.look(ctx, c) {
+			select {
+			case <-w.wake:
+			case <-ctx.Done():
+				return
+			}
+		}
+		timer.Reset(lookEvery)
+	}
+}
+
+// look takes from those who are in the same call as at the last look. It returns
+// false when nobody is busy.
+func (w *watch) look(ctx context.Context, c *crew) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for h, seen := range w.busy {
+		word := h.word.Load()
+		w.busy[h] = word
+		if word%2 == 1 && word == seen {
+			if handled, extra := h.takeAway(word); handled != nil {
+				c.running.Go(func() { c.c.dispatchBatch(ctx, handled, extra) })
+			}
+			c.hangs()
+			delete(w.busy, h)
+		}
+	}
+	return len(w.busy) > 0
+}
+
+// takeAway leaves the hand nothing but the record of the call it is in. What is
+// handled already is returned, to be dispatched; what is not begun goes back to
+// its lanes. It does nothing if the call has returned meanwhile.
+func (h *hand) takeAway(word uint64) (handled *batch, extra int64) {
+	h.steal.Lock()
+	defer h.steal.Unlock()
+	if !h.word.CompareAndSwap(word, word+1) {
+		return nil, 0
+	}
+	b, at := h.b, h.at
+	h.b, h.at = b.slice(at, at+1), 0
+	if at+1 < len(b.taken) {
+		h.c.settle(b.part, b.part.giveBack(b.taken[at+1:], b.taken[at].Lane, b.gen))
+	}
+	if at > 0 {
+		handled, extra, h.extra = b.slice(0, at), h.extra, 0
+		if last := &handled.groups[len(handled.groups)-1]; b.states[at-1].group == b.states[at].group {
+			last.next = &handover{ended: make(chan struct{})}
+			h.b.after = last.next
+		}
+	}
+	return handled, extra
+}
+
+// mayGo waits until the records of the lane that went before b are terminal, and
+// returns false if they were not done, or never will be.
+func (b *batch) mayGo(ctx context.Context) bool {
+	if b.after == nil {
+		return true
+	}
+	select {
+	case <-b.after.ended:
+		return !b.after.broken
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// undo makes b, which is one record, still to be handled.
+func (b *batch) undo(now time.Time) {
+	for i := range b.states {
+		b.states[i] = recordState{attempt: b.states[i].attempt}
+	}
+	b.groups[0].redo = &redo{taken: append([]lane.Taken[item](nil), b.taken...), attempt: b.states[0].attempt, due: now}
+	b.outs, b.rejects = nil, nil
+}
+
+// slice returns a batch of the records [from, to) with their messages.
+func (b *batch) slice(from, to int) *batch {
+	n := &batch{part: b.part, gen: b.gen, taken: append([]lane.Taken[item](nil), b.taken[from:to]...)}
+	base := b.states[from].group
+	n.groups = append(n.groups, b.groups[base:b.states[to-1].group+1]...)
+	for _, st := range b.states[from:to] {
+		st.group -= base
+		n.states = append(n.states, st)
+	}
+	n.left = len(n.groups)
+	for _, o := range b.outs {
+		cut := &out{batch: n, stage: o.stage}
+		for k, rec := range o.recs {
+			if int(rec) >= from && int(rec) < to {
+				cut.msgs = append(cut.msgs, o.msgs[k])
+				cut.recs = append(cut.recs, rec-int32(from))
+			}
+		}
+		if cut.msgs != nil {
+			n.outs = append(n.outs, cut)
+		}
+	}
+	for _, r := range b.rejects {
+		if r.record >= from && r.record < to {
+			n.rejects = append(n.rejects, rejected{r.record - from, r.why})
+		}
+	}
+	return n
+}
+
+// giveBack returns records that were taken and not begun to their lanes, or
+// drops them if the partition takes no more. The lane kept stays busy.
+func (p *partition) giveBack(taken []lane.Taken[item], kept int32, gen uint64) (s settled) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.active -= int64(len(taken))
+	if p.life == live && p.gen == gen {
+		p.lanes.Return(taken, kept)
+		s.ready = p.hasWork()
+		return s
+	}
+	for i := range taken {
+		s.bytes += int64(taken[i].Size)
+		s.records++
+		if taken[i].Lane != kept {
+			p.lanes.Release(taken[i].Lane)
+		}
+	}
+	p.held -= s.bytes
+	p.records -= s.records
+	if p.active == 0 && p.life != live {
+		p.closeDrained()
+	}
+	s.ready = p.hasWork()
+	return s
+}
