@@ -91,9 +91,9 @@ func (h *hand) handle(b *batch) *batch {
 	h.b, h.extra = b, 0
 	for h.at = 0; h.at < len(h.b.taken); h.at++ {
 		h.set()
-		word := h.word.Load() + 1
+		ctx, word := h.b.part.ctx, h.word.Load()+1
 		h.word.Store(word)
-		err := h.call(h.b.part.ctx)
+		err := h.call(ctx)
 		if !h.word.CompareAndSwap(word, word+1) {
 			h.steal.Lock()   // until the watch has done: b and at are others now
 			h.steal.Unlock() //nolint:staticcheck // nothing is guarded but the moment
