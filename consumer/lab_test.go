@@ -63,6 +63,7 @@ func inLab(t *testing.T, partitions int32, f func(l *lab), opts ...kfake.Opt) {
 		l := &lab{T: t, ledger: newLedger()}
 		opts = append([]kfake.Opt{
 			kfake.NumBrokers(1), kfake.Ports(19092), kfake.ListenFn(l.net.Listen), kfake.SeedTopics(partitions, topic),
+			kfake.BrokerConfigs(map[string]string{"message.max.bytes": "4194304"}),
 		}, opts...)
 		var err error
 		if l.cluster, err = kfake.NewCluster(opts...); err != nil {
@@ -85,7 +86,7 @@ func (l *lab) newClient(opts ...kgo.Opt) *kgo.Client {
 	l.Helper()
 	cl, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(l.cluster.ListenAddrs()...), kgo.Dialer(l.net.DialContext), kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.ProducerLinger(0), kgo.DisableClientMetrics(),
+		kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(4<<20), kgo.DisableClientMetrics(),
 	}, opts...)...)
 	if err != nil {
 		l.Fatal(err)
@@ -256,6 +257,13 @@ func (g *ledger) Write(ctx context.Context, batch []sink.Message) error {
 		g.last[k] = max(g.last[k], m.Source.Offset)
 	}
 	return nil
+}
+
+// forget begins a new page.
+func (g *ledger) forget() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.effects, g.seen, g.last = nil, map[string]int{}, map[string]int64{}
 }
 
 func (g *ledger) distinct() int {

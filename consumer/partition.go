@@ -101,6 +101,10 @@ func (p *partition) push(recs []*kgo.Record, end int64) (r pushed) {
 	}
 	p.end = max(end, p.end)
 	last, epoch, any := p.tracker.Last()
+	if !any && len(recs) > 0 && recs[0].Offset < p.committed {
+		p.reset() // what was committed lies beyond the log's end: it is another log
+		r.reset = true
+	}
 	for _, rec := range recs {
 		if any && rec.Offset <= last {
 			if rec.LeaderEpoch >= 0 && rec.LeaderEpoch <= epoch {
