@@ -334,6 +334,24 @@ func TestAShutdownWithWorkInFlightRepeatsNothing(t *testing.T) {
 	})
 }
 
+func TestAShutdownWaitsForWritesInFlight(t *testing.T) {
+	inLab(t, 2, func(l *lab) {
+		l.produce(2, 300, 300)
+		l.ledger.deaf(2 * time.Second)
+		cfg := l.config()
+		cfg.Order = consumer.OrderPartition
+		first := l.run(cfg, l.to(slow(50*time.Millisecond)))
+		l.until(time.Minute, "some delivered", func() bool { return l.ledger.distinct() >= 10 })
+		first.mustEnd()
+		if n := l.ledger.distinct(); n == 600 {
+			t.Fatal("nothing was left in flight")
+		}
+		l.ledger.before = nil
+		l.run(l.config(), l.to(nil)).ended("the rest", 2, 300)
+		l.settled(2, 300)
+	})
+}
+
 // ended waits until n records of every partition are delivered and committed,
 // and ends the member.
 func (m *member) ended(what string, partitions, n int) {
@@ -361,5 +379,30 @@ func TestASinkThatAnswersOverloadIsAskedAgainAndNeverBlamed(t *testing.T) {
 		if got := len(dead.all()); got != 0 {
 			t.Errorf("%d dead letters, want 0", got)
 		}
+	})
+}
+
+// What a lane-mate of a hanging call has left behind goes first, however long
+// its write takes.
+func TestAHangingCallKeepsTheOrderOfItsKey(t *testing.T) {
+	inLab(t, 1, func(l *lab) {
+		l.produce(1, 400, 2)
+		var hang atomic.Bool
+		l.ledger.before = func(ctx context.Context, batch []sink.Message) error {
+			if hang.Load() && batch[0].Source.Offset < 200 {
+				time.Sleep(3 * time.Second) // longer than the call that hangs
+			}
+			return nil
+		}
+		m := l.run(l.config(), l.to(handlers.Func(func(ctx context.Context, rec *handlers.Record, emit handlers.Emit) error {
+			if rec.Offset == 200 || rec.Offset == 320 {
+				hang.Store(true)
+				return slow(time.Second).Handle(ctx, rec, emit)
+			}
+			emit(rec.Message())
+			return nil
+		})))
+		m.ended("delivered", 1, 400)
+		l.settled(1, 400)
 	})
 }

@@ -87,6 +87,65 @@ func TestARevokeCommitsWhatItDrained(t *testing.T) {
 	})
 }
 
+// deaf makes every write take d, whatever its context says: the effect is there
+// in the end, so a member that does not wait for it repeats it.
+func (g *ledger) deaf(d time.Duration) {
+	g.before = func(context.Context, []sink.Message) error {
+		time.Sleep(d)
+		return nil
+	}
+}
+
+func TestARevokeWaitsForWritesInFlight(t *testing.T) {
+	inLab(t, 2, func(l *lab) {
+		l.produce(2, 400, 400)
+		l.ledger.deaf(1500 * time.Millisecond)
+		p := l.to(slow(5 * time.Millisecond))
+		p.Sink.Limit.Fixed = 8
+		l.run(l.config(), p)
+		l.until(time.Minute, "some written", func() bool { return l.ledger.distinct() >= 20 })
+		l.run(l.config(), p)
+		l.until(5*time.Minute, "all delivered", func() bool { return l.ledger.distinct() == 800 })
+		time.Sleep(3 * time.Second)
+		for _, m := range l.members {
+			m.mustEnd()
+		}
+		l.settled(2, 400)
+	})
+}
+
+func TestAPauseDoesNotOutliveItsAssignment(t *testing.T) {
+	inLab(t, 4, func(l *lab) {
+		var hung atomic.Bool
+		hung.Store(true)
+		l.ledger.before = func(ctx context.Context, _ []sink.Message) error {
+			if hung.Load() {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return nil
+		}
+		cfg := l.config()
+		cfg.Memory = 16 << 20
+		l.produceLarge(4, 60, 256<<10) // 60 MiB
+		first := l.run(cfg, l.to(nil))
+		l.until(time.Minute, "paused", func() bool { return first.Explain().State == consumer.StatePaused })
+		second := l.run(cfg, l.to(nil))
+		l.until(2*time.Minute, "partitions shared", func() bool {
+			return len(first.Explain().Partitions) == 2 && len(second.Explain().Partitions) == 2
+		})
+		hung.Store(false) // the first resumes what it has, while the client still holds the others paused
+		l.until(5*time.Minute, "everything delivered", func() bool { return l.ledger.distinct() == 240 })
+		time.Sleep(5 * time.Second)
+		second.mustEnd()
+		l.until(2*time.Minute, "partitions back", func() bool { return len(first.Explain().Partitions) == 4 })
+		l.ledger.forget()
+		l.produceLarge(4, 5, 100)
+		l.until(time.Minute, "new records delivered", func() bool { return l.ledger.distinct() == 20 })
+		first.mustEnd()
+	})
+}
+
 func TestALostPartitionCommitsNothing(t *testing.T) {
 	inLab(t, 1, func(l *lab) {
 		l.produce(1, 50, 50)
@@ -129,13 +188,16 @@ func TestAFrozenMemberDoesNotRewindItsSuccessor(t *testing.T) {
 		l.produce(1, 100, 100)
 		cut := &cutter{net: &l.net}
 		cfg := l.config()
-		frozen := l.run(cfg, l.to(stuckFrom(20)), consumer.WithClientOptions(kgo.Dialer(cut.dial)))
+		release := make(chan struct{})
+		frozen := l.run(cfg, l.to(stuckFrom(20, release)), consumer.WithClientOptions(kgo.Dialer(cut.dial)))
 		l.until(time.Minute, "twenty committed", func() bool { return l.committed(0) == 20 })
 		cut.now()
 		time.Sleep(time.Minute) // beyond the session timeout
 		l.run(cfg, l.to(nil))
 		l.until(time.Minute, "the successor done", func() bool { return l.committed(0) == 100 })
 		cut.mend()
+		time.Sleep(30 * time.Second)
+		close(release) // offset 20 is done late: 21 could be committed
 		time.Sleep(30 * time.Second)
 		if got := l.committed(0); got != 100 {
 			t.Errorf("committed %d, want 100", got)
@@ -147,10 +209,14 @@ func TestAFrozenMemberDoesNotRewindItsSuccessor(t *testing.T) {
 	})
 }
 
-// stuckFrom returns a handler that waits for its context from an offset on.
-func stuckFrom(offset int64) handlers.Handler {
+// stuckFrom returns a handler that is deaf to its context at one offset, until
+// release is closed, and stuck from then on.
+func stuckFrom(offset int64, release <-chan struct{}) handlers.Handler {
 	return handlers.Func(func(ctx context.Context, rec *handlers.Record, emit handlers.Emit) error {
-		if rec.Offset >= offset {
+		switch {
+		case rec.Offset == offset:
+			<-release
+		case rec.Offset > offset:
 			<-ctx.Done()
 			return ctx.Err()
 		}
