@@ -117,7 +117,7 @@ func (p *partition) push(recs []*kgo.Record, end int64) (r pushed) {
 		last, epoch, any = rec.Offset, rec.LeaderEpoch, true
 		seq := p.tracker.Push(rec.Offset, rec.LeaderEpoch)
 		p.pushedTo = seq + 1
-		if p.skip.Done(rec.Offset) {
+		if p.skip.Done(rec.Offset, rec.LeaderEpoch) {
 			p.tracker.Done(seq)
 			r.skipped++
 			continue
@@ -216,9 +216,10 @@ func (p *partition) unpin(taken []lane.Taken[item]) {
 	}
 }
 
-// unpinQueued clones what has been queued since the round before the last, so
-// that a stuck lane does not keep the fetch responses of its neighbours alive.
-func (p *partition) unpinQueued() {
+// keepHouse clones what has been queued since the round before the last, so
+// that a stuck lane does not keep the fetch responses of its neighbours alive,
+// and frees what an idle partition does not need.
+func (p *partition) keepHouse() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if from, to := p.clonedTo, p.pushedWas; from < to && p.lanes.Queued() > 0 {
@@ -229,6 +230,7 @@ func (p *partition) unpinQueued() {
 		})
 	}
 	p.clonedTo, p.pushedWas = max(p.clonedTo, p.pushedWas), p.pushedTo
+	p.lanes.Idle()
 }
 
 // mayWrite reports whether what a batch carries may still take effect.

@@ -26,7 +26,7 @@ func (c *Consumer) reconcileLoop(ctx context.Context) {
 		if round%10 == 0 {
 			c.tune()
 			for _, p := range c.partitions() {
-				p.unpinQueued()
+				p.keepHouse()
 			}
 		}
 	}

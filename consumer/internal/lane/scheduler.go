@@ -72,12 +72,7 @@ func New[T any](mode Mode, bits uint) *Scheduler[T] {
 // Push puts an item behind the others of its lane. The size counts towards a
 // Take's bytes.
 func (s *Scheduler[T]) Push(hash uint32, item T, size int) {
-	if s.lanes == nil {
-		s.lanes = make([]queue, s.mask+1)
-		for i := range s.lanes {
-			s.lanes[i] = queue{head: none, tail: none, next: none}
-		}
-	}
+	s.open()
 	n := s.alloc()
 	s.nodes[n] = node[T]{item: item, size: size, next: none}
 	l := int32(hash & s.mask)
@@ -92,6 +87,17 @@ func (s *Scheduler[T]) Push(hash uint32, item T, size int) {
 	s.bytes += int64(size)
 	if !q.busy && !q.ready {
 		s.enqueue(l)
+	}
+}
+
+// open makes the lanes, if there are none.
+func (s *Scheduler[T]) open() {
+	if s.lanes != nil {
+		return
+	}
+	s.lanes = make([]queue, s.mask+1)
+	for i := range s.lanes {
+		s.lanes[i] = queue{head: none, tail: none, next: none}
 	}
 }
 
@@ -160,6 +166,7 @@ func (s *Scheduler[T]) Release(lane int32) bool {
 // were busy with them are released, but for the lane kept, of which an item is
 // still out. All items of another lane must come back together.
 func (s *Scheduler[T]) Return(taken []Taken[T], kept int32) {
+	s.open()
 	for i := len(taken) - 1; i >= 0; i-- {
 		t := &taken[i]
 		l := max(t.Lane, 0)

@@ -147,9 +147,11 @@ func (m *Map) decodeBits(b []byte, base, span int64) error {
 	return nil
 }
 
-// Done reports whether the record at offset has been processed.
-func (m *Map) Done(offset int64) bool {
-	if offset >= m.end {
+// Done reports whether the record at offset, written in a leader epoch, has been
+// processed. A record of a later epoch than the map knows is another one: the
+// log was truncated after the map was written.
+func (m *Map) Done(offset int64, epoch int32) bool {
+	if offset >= m.end || epoch > m.epoch {
 		return false
 	}
 	_, found := slices.BinarySearchFunc(m.runs, offset, func(r run, o int64) int {
@@ -166,6 +168,3 @@ func (m *Map) Done(offset int64) bool {
 
 // Count returns how many offsets are done.
 func (m *Map) Count() int { return m.count }
-
-// Epoch returns the leader epoch of the newest record covered.
-func (m *Map) Epoch() int32 { return m.epoch }
