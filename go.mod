@@ -3,6 +3,7 @@ module github.com/weir-kafka/weir
 go 1.26.0
 
 require (
+	github.com/google/go-cmp v0.7.0
 	github.com/itchyny/gojq v0.12.20
 	github.com/prometheus/client_golang v1.25.0
 	github.com/spf13/cobra v1.10.2

@@ -90,7 +90,7 @@ func (d *decoder) checkKafka(root *yaml.Node, k *consumer.KafkaConfig) {
 		}
 	}
 	if _, err := regexp.Compile(k.Pattern); err != nil {
-		d.failAt(root, "kafka.pattern", err.Error(), "")
+		d.failAt(root, "kafka.pattern", err.Error(), "write a Go regular expression, as in '^orders\\..*'")
 	}
 	if k.Start != "earliest" && k.Start != "latest" {
 		if _, err := time.Parse(time.RFC3339, k.Start); err != nil && !d.failedAt("kafka.start") {
@@ -98,8 +98,8 @@ func (d *decoder) checkKafka(root *yaml.Node, k *consumer.KafkaConfig) {
 		}
 	}
 	if s := k.SASL; s != nil {
-		known := []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"}
-		if !slices.Contains(known, s.Mechanism) {
+		known := []string{"plain", "scram-sha-256", "scram-sha-512", "oauthbearer"}
+		if !slices.Contains(known, strings.ToLower(s.Mechanism)) {
 			d.failAt(root, "kafka.sasl.mechanism", fmt.Sprintf("%q is not one of %s", s.Mechanism, list(known)), "")
 		}
 	}

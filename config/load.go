@@ -72,7 +72,9 @@ func Parse(name string, text []byte, parts Parts, opts ...LoadOption) (*File, er
 	f := &File{path: name, doc: defaults()}
 	d.decode(root, reflect.ValueOf(&f.doc).Elem(), "")
 	d.parts(f, root, parts)
-	d.check(f, root)
+	if len(d.problems) == 0 { // what could not be read contradicts nothing
+		d.check(f, root)
+	}
 	if len(d.problems) > 0 {
 		return nil, d.problems.sorted()
 	}

@@ -78,7 +78,7 @@ func (d *decoder) lookUp(n *yaml.Node, name string, env map[string]string, path 
 		err = fmt.Errorf("%s is larger than %d bytes", file, maxSecretFile)
 	}
 	if err != nil {
-		d.fail(n, path, err.Error(), "")
+		d.fail(n, path, err.Error(), "create it, or name the file that holds the value")
 		return "", false
 	}
 	return strings.TrimRight(string(b), "\r\n"), true

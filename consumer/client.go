@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -126,7 +127,7 @@ func (t *TLSConfig) load() (*tls.Config, error) {
 }
 
 func (s *SASLConfig) mechanism() (sasl.Mechanism, error) {
-	switch s.Mechanism {
+	switch strings.ToUpper(s.Mechanism) {
 	case "PLAIN":
 		return plain.Auth{User: s.Username, Pass: s.Password.Reveal()}.AsMechanism(), nil
 	case "SCRAM-SHA-256":
@@ -136,7 +137,7 @@ func (s *SASLConfig) mechanism() (sasl.Mechanism, error) {
 	case "OAUTHBEARER":
 		return oauth.Auth{Token: s.Token.Reveal()}.AsMechanism(), nil
 	}
-	return nil, fmt.Errorf("kafka.sasl.mechanism: %q is not PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER", s.Mechanism)
+	return nil, fmt.Errorf("kafka.sasl.mechanism: %q is not plain, scram-sha-256, scram-sha-512 or oauthbearer", s.Mechanism)
 }
 
 // validPattern checks kafka.pattern before a client would panic on it.

@@ -48,7 +48,7 @@ type TLSConfig struct {
 
 // SASLConfig is one mechanism with its credentials.
 type SASLConfig struct {
-	Mechanism string      `yaml:"mechanism" doc:"PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER."`
+	Mechanism string      `yaml:"mechanism" doc:"plain, scram-sha-256, scram-sha-512 or oauthbearer."`
 	Username  string      `yaml:"username" doc:"User name."`
 	Password  sink.Secret `yaml:"password" doc:"Password. Give it as ${VAR} or ${file:/path}."`
 	Token     sink.Secret `yaml:"token" doc:"Token of OAUTHBEARER. Give it as ${VAR} or ${file:/path}."`

@@ -14,6 +14,9 @@ import (
 	"github.com/weir-kafka/weir/consumer"
 )
 
+//go:generate sh -c "go run . docs config > ../../docs/config.md"
+//go:generate sh -c "go run . docs metrics > ../../docs/metrics.md"
+
 func listCmd() *cobra.Command {
 	var output string
 	cmd := &cobra.Command{

@@ -32,6 +32,9 @@ const (
 	mostRequests = 16 // at the same time
 )
 
+// maxConns is more than the probes, scrapers and people of one process need.
+const maxConns = 64
+
 // Server is a running listener.
 type Server struct {
 	srv  *http.Server
@@ -49,7 +52,7 @@ func Start(address string, src Source, reg prometheus.Gatherer) (*Server, error)
 		Handler: Handler(src, reg), ReadHeaderTimeout: readTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: mostHeader,
 	}}
-	go func() { s.done <- s.srv.Serve(ln) }()
+	go func() { s.done <- s.srv.Serve(limit(ln, maxConns)) }()
 	return s, nil
 }
 

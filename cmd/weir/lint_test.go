@@ -1,0 +1,68 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+//nolint:gochecknoglobals // a flag of the test binary
+var update = flag.Bool("update", false, "write the golden files")
+
+// Every broken file has its message beside it: the place, what is wrong, the
+// mend.
+func TestBrokenFilesAreRefusedWithTheirMend(t *testing.T) {
+	dir := filepath.Join("..", "..", "config", "testdata", "broken")
+	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
+	if err != nil || len(files) < 20 {
+		t.Fatalf("%d files: %v", len(files), err)
+	}
+	for _, file := range files {
+		name := filepath.Base(file)
+		t.Run(name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			if code := execute(context.Background(), []string{"lint", file}, &stdout, &stderr); code != exitUsage {
+				t.Errorf("exit code %d, want %d", code, exitUsage)
+			}
+			if stdout.Len() > 0 {
+				t.Errorf("stdout: %s", &stdout)
+			}
+			got := strings.ReplaceAll(stderr.String(), dir+string(filepath.Separator), "")
+			golden := strings.TrimSuffix(file, ".yaml") + ".want"
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden) //nolint:gosec // a file of the test
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("message differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestGeneratedPagesAreCurrent(t *testing.T) {
+	for _, page := range []string{"config", "metrics"} {
+		var stdout, stderr bytes.Buffer
+		if code := execute(context.Background(), []string{"docs", page}, &stdout, &stderr); code != exitOK {
+			t.Fatalf("exit code %d: %s", code, &stderr)
+		}
+		want, err := os.ReadFile(filepath.Join("..", "..", "docs", page+".md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), stdout.String()); diff != "" {
+			t.Errorf("docs/%s.md is stale: make generate (-page +now):\n%s", page, diff)
+		}
+	}
+}
