@@ -84,6 +84,8 @@ func (c *Consumer) commitLoop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		done := c.totals.done.Load()
+		c.perInterval.Store(max(done-c.doneAtTick.Swap(done), c.perInterval.Load()*3/4))
 		if err := c.commit(ctx, c.partitions()); err != nil && ctx.Err() == nil {
 			c.log.Warn("commit refused", "err", err)
 		}

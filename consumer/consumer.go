@@ -54,17 +54,18 @@ type Consumer struct {
 	mu    sync.RWMutex
 	parts map[tp]*partition
 
-	held         atomic.Int64
-	heldRecords  atomic.Int64
-	nextInterval atomic.Int64
-	rebalances   atomic.Int64
-	lastPoll     atomic.Int64
-	running      atomic.Bool
-	joined       atomic.Bool
-	draining     atomic.Bool
-	recreating   atomic.Bool
-	background   sync.WaitGroup
-	totals       totals
+	held        atomic.Int64
+	heldRecords atomic.Int64
+	doneAtTick  atomic.Int64 // records done when the commit interval began
+	perInterval atomic.Int64 // the most records that an interval has lately completed
+	rebalances  atomic.Int64
+	lastPoll    atomic.Int64
+	running     atomic.Bool
+	joined      atomic.Bool
+	draining    atomic.Bool
+	recreating  atomic.Bool
+	background  sync.WaitGroup
+	totals      totals
 }
 
 type totals struct {

@@ -38,7 +38,7 @@ func (c *Consumer) Explain() Report {
 		r.DuplicatesIfKilled += pr.DuplicatesIfKilled
 		r.Partitions = append(r.Partitions, pr)
 	}
-	r.DuplicatesIfKilled += c.nextInterval.Load()
+	r.DuplicatesIfKilled += 2 * max(c.perInterval.Load(), c.totals.done.Load()-c.doneAtTick.Load())
 	t := &c.totals
 	r.Totals = Totals{
 		Polled: t.polled.Load(), Done: t.done.Load(), Written: written, Retried: t.retried.Load(),

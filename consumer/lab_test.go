@@ -86,7 +86,7 @@ func (l *lab) newClient(opts ...kgo.Opt) *kgo.Client {
 	l.Helper()
 	cl, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(l.cluster.ListenAddrs()...), kgo.Dialer(l.net.DialContext), kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(4<<20), kgo.DisableClientMetrics(),
+		kgo.ProducerLinger(0), kgo.ProducerBatchMaxBytes(4 << 20), kgo.DisableClientMetrics(),
 	}, opts...)...)
 	if err != nil {
 		l.Fatal(err)

@@ -58,7 +58,7 @@ func TestATailThatIsNoRecordsLeavesNoWork(t *testing.T) {
 		}
 		m := l.run(l.config(), l.to(nil))
 		l.until(time.Minute, "committed records delivered", func() bool { return l.ledger.distinct() == 20 })
-		time.Sleep(5 * time.Second)
+		time.Sleep(30 * time.Second)
 		if got := l.ledger.distinct(); got != 20 {
 			t.Errorf("%d records, want the 20 of committed transactions", got)
 		}

@@ -26,7 +26,8 @@ type Report struct {
 	Rebalances  int64    `json:"rebalances"`
 	Pauses      int64    `json:"pauses"`
 	// DuplicatesIfKilled bounds how many records would be delivered a second time if the
-	// process were killed before the next commit.
+	// process were killed now or within a commit interval: what is done and not committed,
+	// what is in flight, and twice the most that an interval has lately completed.
 	DuplicatesIfKilled int64             `json:"duplicates_if_killed"`
 	Totals             Totals            `json:"totals"`
 	Sinks              []SinkReport      `json:"sinks"`

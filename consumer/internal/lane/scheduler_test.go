@@ -21,7 +21,9 @@ type model struct {
 	trail   string
 }
 
-func newModel(t *testing.T, mode Mode) *model { return &model{t: t, s: New[thing](mode, 2), mode: mode} }
+func newModel(t *testing.T, mode Mode) *model {
+	return &model{t: t, s: New[thing](mode, 2), mode: mode}
+}
 
 func (m *model) laneOf(k int) int {
 	if m.mode == Keyed {
