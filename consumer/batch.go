@@ -1,6 +1,8 @@
 package consumer
 
 import (
+	"math/bits"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -9,8 +11,53 @@ import (
 )
 
 // recordOverhead is what a record costs beside its bytes: the client's Record
-// (160 B), a lane node, a slot in a batch and its message.
-const recordOverhead = 256
+// (160 B), a lane node (32 B), its place in a batch (64 B) and its message (144 B).
+const recordOverhead = 400
+
+// batches keeps the memory of large batches, by the power of two that holds
+// their records. Small ones are made anew: they are small because their handler
+// is slow, and there may be hundreds.
+type batches [mostAtOnceBits - leastKeptBits + 1]sync.Pool
+
+const (
+	leastKeptBits  = 8
+	mostAtOnceBits = 12
+)
+
+// get returns an empty batch for n records and as many outs as there are stages.
+func (k *batches) get(n int, stages []*writeStage) *batch {
+	size, class := n, bits.Len(uint(max(n-1, 0)))-leastKeptBits
+	if class >= 0 && class < len(k) {
+		if b, ok := k[class].Get().(*batch); ok {
+			return b
+		}
+		size = 1 << (class + leastKeptBits)
+	}
+	b := &batch{
+		taken: make([]lane.Taken[item], 0, size), states: make([]recordState, 0, size), outs: make([]out, len(stages)),
+	}
+	for i, s := range stages {
+		b.outs[i] = out{batch: b, stage: s}
+	}
+	b.outs[0].msgs, b.outs[0].recs = make([]sink.Message, 0, size), make([]int32, 0, size)
+	return b
+}
+
+// put takes back a batch that nobody knows any more.
+func (k *batches) put(b *batch) {
+	class := bits.Len(uint(cap(b.taken)-1)) - leastKeptBits
+	if class < 0 || class >= len(k) || cap(b.taken) != 1<<(class+leastKeptBits) {
+		return
+	}
+	clear(b.taken)
+	b.part, b.taken, b.even, b.extra = nil, b.taken[:0], nil, 0
+	for i := range b.outs {
+		o := &b.outs[i]
+		clear(o.msgs)
+		o.msgs, o.recs = o.msgs[:0], o.recs[:0]
+	}
+	k[class].Put(b)
+}
 
 // item is one record as it waits in a lane: seq is its place in the order of
 // dispatch, which the tracker knows it by.
@@ -29,9 +76,11 @@ type batch struct {
 	taken   []lane.Taken[item]
 	states  []recordState
 	groups  []group
-	outs    []*out
+	outs    []out // by the stage's index
 	extra   int64 // bytes that handlers made, counted in the budget until the batch ends
-	left    int   // groups that have not ended
+	left    int   // groups that have not ended, and one for whoever dispatches it
+	plain   bool  // nothing failed, was split or given away: its memory may be used again
+	even    *out  // where each record has its one message, if that is so
 	rejects []rejected
 	after   *handover // records of the same lane in another batch, which go first
 }
@@ -93,7 +142,7 @@ func (o *out) seal() {
 
 // begin prepares a batch for its records, which stand in taken.
 func (b *batch) begin(p *partition, attempt int32) {
-	b.part, b.gen = p, p.gen
+	b.part, b.gen, b.plain, b.even = p, p.gen, true, nil
 	b.states, b.groups = b.states[:0], b.groups[:0]
 	for i := range b.taken {
 		l := b.taken[i].Lane
@@ -103,7 +152,7 @@ func (b *batch) begin(p *partition, attempt int32) {
 		b.states = append(b.states, recordState{group: int32(len(b.groups) - 1), attempt: 1})
 	}
 	b.states[0].attempt = attempt
-	b.left = len(b.groups)
+	b.left = len(b.groups) + 1
 }
 
 // groupEnd returns the index behind the last record of the group that record i is in.
@@ -113,18 +162,6 @@ func (b *batch) groupEnd(i int) int {
 		i++
 	}
 	return i
-}
-
-// outFor returns the batch's out for a stage.
-func (b *batch) outFor(s *writeStage) *out {
-	for _, o := range b.outs {
-		if o.stage == s {
-			return o
-		}
-	}
-	o := &out{batch: b, stage: s, msgs: make([]sink.Message, 0, len(b.taken)), recs: make([]int32, 0, len(b.taken))}
-	b.outs = append(b.outs, o)
-	return o
 }
 
 // cloneRecord copies a record so that it no longer pins the fetch response it

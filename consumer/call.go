@@ -64,6 +64,7 @@ func (c *call) room(sp *span) int {
 func (c *call) run(ctx context.Context) {
 	s := c.stage
 	defer s.calls.Done()
+	defer s.open.Add(-1)
 	msgs := c.join()
 	start := s.c.now()
 	err := flow.Deadline(ctx, s.timeout, func(ctx context.Context) error { return c.write(ctx, msgs) })
@@ -132,6 +133,11 @@ func judge(ctx context.Context, err error, messages int) (worst flow.Verdict, ac
 
 // settle acknowledges what was delivered and decides about the rest.
 func (c *call) settle(ctx context.Context, err error) {
+	if err != nil {
+		for i := range c.spans {
+			c.spans[i].part().failed(c.spans[i].out.batch)
+		}
+	}
 	be, partial := sink.AsBatchError(err)
 	if partial {
 		c.settlePartial(ctx, be)

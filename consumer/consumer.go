@@ -38,6 +38,7 @@ type Consumer struct {
 	crew    *crew
 	poller  *poller
 	alarm   alarm
+	batches batches
 	gate    gate
 	fetches fetches
 	metrics *metrics
@@ -138,6 +139,9 @@ func (c *Consumer) addStages(p Pipeline) {
 		c.dead = newWriteStage(c, "dead_letter", p.DeadLetter)
 		c.dead.final = true
 		c.stages = append(c.stages, c.dead)
+	}
+	for i, s := range c.stages {
+		s.index = i
 	}
 }
 

@@ -36,7 +36,7 @@ const (
 	// A batch is as large as turnTime of handling: long enough to make the cost of
 	// taking it vanish, short enough to keep keys apart.
 	turnTime   = 300 * time.Microsecond
-	mostAtOnce = 4096
+	mostAtOnce = 1 << mostAtOnceBits
 	// slowRecord is when a handler is taken to wait rather than to compute.
 	slowRecord = 200 * time.Microsecond
 )
@@ -136,21 +136,21 @@ func (w *crew) work(ctx context.Context) {
 		if !ok {
 			return
 		}
-		b := new(batch)
-		taken, more := p.take(b, w.size(), maxBatchBytes)
+		b, more := p.take(h, w.size(), maxBatchBytes)
 		if more {
 			w.offer(ctx, p)
 		}
-		if !taken {
+		if b == nil {
 			continue
 		}
 		start := w.c.now()
 		w.watch.begin(h, len(b.taken))
+		records := len(b.taken)
 		left := h.handle(b)
 		w.watch.end(h)
 		took := w.c.now().Sub(start)
 		if left == b {
-			w.learn(took, len(b.taken))
+			w.learn(took, records)
 		}
 		w.c.metrics.handled(len(left.taken), took)
 		w.c.dispatchBatch(ctx, left, h.extra)

@@ -4,11 +4,13 @@ import (
 	"context"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/weir-kafka/weir/consumer/internal/lane"
 	"github.com/weir-kafka/weir/flow"
 	"github.com/weir-kafka/weir/handlers"
 	"github.com/weir-kafka/weir/sink"
@@ -21,8 +23,11 @@ type hand struct {
 
 	// Of the call in progress, and of nobody else.
 	rec     handlers.Record
-	emitted []emitted
+	emitted int32
 	err     error // of emit: an unknown route
+	// tails holds, by the stage's index, the messages of the batch and behind them
+	// those of the call: they become the batch's when the call has succeeded.
+	tails [][]sink.Message
 
 	// word is odd while the handler is called; it tells calls apart. Whoever
 	// changes it from odd owns what stands below: the worker when the call
@@ -32,18 +37,13 @@ type hand struct {
 	b     *batch
 	at    int   // record being handled
 	extra int64 // bytes that the handler made
+	cut   []int // how much of tails went away with the batch
 
-	seen uint64 // word at the last look; of the watch
-}
-
-// emitted is a message on its way to a stage.
-type emitted struct {
-	stage *writeStage
-	msg   sink.Message
+	taken []lane.Taken[item] // scratch
 }
 
 func newHand(c *Consumer) *hand {
-	h := &hand{c: c}
+	h := &hand{c: c, tails: make([][]sink.Message, len(c.stages)), cut: make([]int, len(c.stages))}
 	h.emit = h.take
 	return h
 }
@@ -57,26 +57,40 @@ func (h *hand) take(m sink.Message) {
 			return
 		}
 	}
-	m.Source = sink.Position{Topic: h.rec.Topic, Partition: h.rec.Partition, Offset: h.rec.Offset, Index: int32(len(h.emitted))}
+	tail := append(h.tails[stage.index], m)
+	h.tails[stage.index] = tail
+	kept := &tail[len(tail)-1]
+	kept.Source = sink.Position{Topic: h.rec.Topic, Partition: h.rec.Partition, Offset: h.rec.Offset, Index: h.emitted}
 	if m.Timestamp.IsZero() {
-		m.Timestamp = h.rec.Timestamp
+		kept.Timestamp = h.rec.Timestamp
 	}
-	h.emitted = append(h.emitted, emitted{stage, m})
+	h.emitted++
 }
 
-// keep moves the messages of a call that succeeded to the batch.
+// keep gives the messages of a call that succeeded to the batch.
 func (h *hand) keep() {
-	for i := range h.emitted {
-		e := &h.emitted[i]
-		o := h.b.outFor(e.stage)
-		o.msgs = append(o.msgs, e.msg)
-		o.recs = append(o.recs, int32(h.at))
-		if !sameBytes(e.msg.Value, h.b.taken[h.at].Item.rec.Value) {
-			h.extra += int64(e.msg.Size())
+	value := h.b.taken[h.at].Item.rec.Value
+	for i, tail := range h.tails {
+		o := &h.b.outs[i]
+		for k := len(o.msgs); k < len(tail); k++ {
+			o.recs = append(o.recs, int32(h.at))
+			if !sameBytes(tail[k].Value, value) {
+				h.extra += int64(tail[k].Size())
+			}
 		}
+		o.msgs = tail
 	}
 	st := &h.b.states[h.at]
-	st.handled, st.wait = true, int32(len(h.emitted))
+	st.handled, st.wait = true, h.emitted
+}
+
+// drop forgets the messages of a call that failed.
+func (h *hand) drop() {
+	for i, tail := range h.tails {
+		n := len(h.b.outs[i].msgs)
+		clear(tail[n:])
+		h.tails[i] = tail[:n]
+	}
 }
 
 // sameBytes reports whether two slices are the same memory.
@@ -89,6 +103,10 @@ func sameBytes(a, b []byte) bool {
 // the batch that is left to it: the watch may have taken the rest away.
 func (h *hand) handle(b *batch) *batch {
 	h.b, h.extra = b, 0
+	for i := range h.tails {
+		h.tails[i] = b.outs[i].msgs
+	}
+	defer clear(h.tails)
 	for h.at = 0; h.at < len(h.b.taken); h.at++ {
 		h.set()
 		ctx, word := h.b.part.ctx, h.word.Load()+1
@@ -97,11 +115,16 @@ func (h *hand) handle(b *batch) *batch {
 		if !h.word.CompareAndSwap(word, word+1) {
 			h.steal.Lock()   // until the watch has done: b and at are others now
 			h.steal.Unlock() //nolint:staticcheck // nothing is guarded but the moment
+			for i, tail := range h.tails {
+				h.tails[i] = slices.Clone(tail[h.cut[i]:])
+			}
 		}
-		switch {
-		case err == nil:
+		if err == nil {
 			h.keep()
-		case !h.refused(err):
+			continue
+		}
+		h.drop()
+		if !h.refused(err) {
 			h.at = h.b.groupEnd(h.at) - 1
 		}
 	}
@@ -111,8 +134,7 @@ func (h *hand) handle(b *batch) *batch {
 // set prepares the call for the record at.
 func (h *hand) set() {
 	r := h.b.taken[h.at].Item.rec
-	clear(h.emitted)
-	h.emitted, h.err = h.emitted[:0], nil
+	h.emitted, h.err = 0, nil
 	h.rec = handlers.Record{
 		Topic: h.b.part.topic, Partition: h.b.part.partition, Offset: r.Offset, Key: r.Key, Value: r.Value,
 		Timestamp: r.Timestamp, Attempt: int(h.b.states[h.at].attempt),
@@ -148,6 +170,7 @@ func (h *hand) call(ctx context.Context) (err error) {
 func (h *hand) refused(err error) bool {
 	b, i := h.b, h.at
 	p, st := b.part, &b.states[i]
+	b.plain = false
 	v := flow.Classify(err)
 	if v == flow.Ignore && p.ctx.Err() == nil {
 		v = flow.Retry
@@ -181,17 +204,18 @@ func (c *Consumer) dispatchBatch(ctx context.Context, b *batch, extra int64) {
 	if !b.mayGo(ctx) {
 		b.undo(c.now())
 	}
-	outs, rejects := b.outs, b.rejects
-	for _, o := range outs {
-		o.seal()
+	for i := range b.outs {
+		b.outs[i].seal()
 	}
-	c.settle(b.part, b.part.handled(b, extra))
-	for _, r := range rejects {
+	p := b.part
+	c.settle(p, p.handled(b, extra))
+	for _, r := range b.rejects {
 		c.deadLetter(b, r.record, r.why)
 	}
-	for _, o := range outs {
-		if len(o.msgs) > 0 && !o.stage.send(ctx, o) {
-			c.settle(b.part, b.part.abandon(o, 0, len(o.msgs)))
+	for i := range b.outs {
+		if o := &b.outs[i]; len(o.msgs) > 0 && !o.stage.send(ctx, o) {
+			c.settle(p, p.abandon(o, 0, len(o.msgs)))
 		}
 	}
+	c.settle(p, p.dispatched(b)) // from here on b is somebody else's
 }

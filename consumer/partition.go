@@ -36,6 +36,7 @@ type partition struct {
 	cancel context.CancelFunc
 	now    func() time.Time
 	seed   maphash.Seed
+	keyed  bool
 
 	mu      sync.Mutex
 	life    life
@@ -71,7 +72,7 @@ type partition struct {
 
 func newPartition(ctx context.Context, c *Consumer, id tp) *partition {
 	p := &partition{
-		tp: id, now: c.now, seed: c.seed, tracker: offset.NewTracker(),
+		tp: id, now: c.now, seed: c.seed, keyed: c.laneMode == lane.Keyed, tracker: offset.NewTracker(),
 		lanes: lane.New[item](c.laneMode, laneBits), committed: -1, end: -1,
 		drained: make(chan struct{}), state: StateOpen, mapWhole: true,
 	}
@@ -136,6 +137,9 @@ func (p *partition) push(recs []*kgo.Record, end int64) (r pushed) {
 // hash spreads keys over lanes. A record without a key belongs with no other,
 // so it gets a lane by its offset.
 func (p *partition) hash(rec *kgo.Record) uint32 {
+	if !p.keyed {
+		return 0
+	}
 	if rec.Key == nil {
 		return uint32(rec.Offset) * 2654435769
 	}
@@ -177,30 +181,33 @@ func (p *partition) dropQueued() (bytes, records int64) {
 	return bytes, records
 }
 
-// take fills b with records that may run now and reports whether there are any,
-// and whether more are ready. Only the handler stage calls it.
-func (p *partition) take(b *batch, maxRecords, maxBytes int) (ok, more bool) {
+// take returns a batch of records that may run now, nil if there are none, and
+// whether more are ready. Only the handler stage calls it.
+func (p *partition) take(h *hand, maxRecords, maxBytes int) (b *batch, more bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.life != live {
-		return false, false
+		return nil, false
 	}
+	var taken []lane.Taken[item]
 	attempt := int32(1)
 	if n := len(p.redos); n > 0 {
-		r := p.redos[0]
+		taken, attempt = p.redos[0].taken, p.redos[0].attempt
 		p.redos = p.redos[1:]
-		b.taken = append(b.taken[:0], r.taken...)
-		attempt = r.attempt
 	} else {
-		b.taken = p.lanes.Take(b.taken[:0], maxRecords, maxBytes)
-		p.unpin(b.taken)
+		h.taken = p.lanes.Take(h.taken[:0], maxRecords, maxBytes)
+		taken = h.taken
+		p.unpin(taken)
 	}
-	if len(b.taken) == 0 {
-		return false, false
+	if len(taken) == 0 {
+		return nil, false
 	}
+	b = h.c.batches.get(len(taken), h.c.stages)
+	b.taken = append(b.taken, taken...)
+	clear(taken)
 	b.begin(p, attempt)
-	p.active += int64(len(b.taken))
-	return true, len(p.redos) > 0 || p.lanes.Ready()
+	p.active += int64(len(taken))
+	return b, len(p.redos) > 0 || p.lanes.Ready()
 }
 
 // unpin clones the records of a small batch: it is small because its handler is

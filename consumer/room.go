@@ -85,6 +85,9 @@ func (c *Consumer) settle(p *partition, s settled) {
 	if !s.due.IsZero() {
 		c.alarm.set(s.due)
 	}
+	if s.over != nil {
+		c.batches.put(s.over)
+	}
 }
 
 // free gives bytes and records back to the budget.

@@ -8,9 +8,10 @@ import (
 // settled is what changed when records became terminal, to be told to the rest
 // of the consumer once the partition's mu is free.
 type settled struct {
-	bytes, records int64 // no longer held
-	done           int64 // with an outcome that may be committed
-	ready          bool  // the partition has work for the handler stage
+	bytes, records int64  // no longer held
+	done           int64  // with an outcome that may be committed
+	over           *batch // nobody knows it any more
+	ready          bool   // the partition has work for the handler stage
 	due            time.Time
 }
 
@@ -19,11 +20,39 @@ type settled struct {
 func (p *partition) ack(o *out, from, to int) (s settled) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for k := from; k < to; k++ {
-		p.messageEnded(o.batch, int(o.recs[k]), &s)
+	if o.batch.even == o && to-from == len(o.msgs) {
+		p.batchEnded(o.batch, &s)
+	} else {
+		for k := from; k < to; k++ {
+			p.messageEnded(o.batch, int(o.recs[k]), &s)
+		}
 	}
 	s.ready = p.hasWork()
 	return s
+}
+
+// batchEnded is ack for a batch whose records all became done with one call.
+func (p *partition) batchEnded(b *batch, s *settled) {
+	n := int64(len(b.taken))
+	if b.gen == p.gen && p.life <= draining {
+		for i := range b.taken {
+			p.tracker.Done(b.taken[i].Item.seq)
+		}
+		p.uncommited += n
+		s.done += n
+	}
+	for i := range b.taken {
+		s.bytes += int64(b.taken[i].Size)
+	}
+	s.records += n
+	p.held -= s.bytes
+	p.records -= n
+	if p.active -= n; p.active == 0 && p.life != live {
+		p.closeDrained()
+	}
+	for g := range b.groups {
+		p.groupEnded(b, &b.groups[g], s)
+	}
 }
 
 // abandon drops messages [from, to) of o: their records are not done, and will
@@ -31,6 +60,7 @@ func (p *partition) ack(o *out, from, to int) (s settled) {
 func (p *partition) abandon(o *out, from, to int) (s settled) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	o.batch.plain, o.batch.even = false, nil
 	for k := from; k < to; k++ {
 		i := int(o.recs[k])
 		o.batch.states[i].dead = true
@@ -64,8 +94,59 @@ func (p *partition) handled(b *batch, extra int64) (s settled) {
 			p.groupEnded(b, &b.groups[g], &s)
 		}
 	}
+	if b.plain {
+		b.findEven()
+	}
 	s.ready = p.hasWork()
 	return s
+}
+
+// findEven looks for the out that has one message of every record.
+func (b *batch) findEven() {
+	for i := range b.outs {
+		o := &b.outs[i]
+		if len(o.msgs) == 0 {
+			continue
+		}
+		if len(o.msgs) != len(b.taken) {
+			return
+		}
+		for k := range o.recs {
+			if int(o.recs[k]) != k || b.states[k].wait != 1 {
+				return
+			}
+		}
+		b.even = o
+		return
+	}
+}
+
+// dispatched is told once by whoever dispatched b, which it must not touch after.
+func (p *partition) dispatched(b *batch) (s settled) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.partEnded(b, &s)
+	return s
+}
+
+// partEnded counts down what b waits for.
+func (p *partition) partEnded(b *batch, s *settled) {
+	if b.left--; b.left > 0 {
+		return
+	}
+	p.held -= b.extra
+	s.bytes += b.extra
+	b.extra = 0
+	if b.plain {
+		s.over = b
+	}
+}
+
+// failed says that a call with messages of b did not simply succeed.
+func (p *partition) failed(b *batch) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b.plain, b.even = false, nil
 }
 
 func (p *partition) messageEnded(b *batch, i int, s *settled) {
@@ -109,11 +190,7 @@ func (p *partition) free(b *batch, i int, s *settled) {
 // groupEnded gives the lane back, or asks the handler again for the rest of the
 // group: it was waiting for what came before it to be acknowledged.
 func (p *partition) groupEnded(b *batch, g *group, s *settled) {
-	if b.left--; b.left == 0 {
-		p.held -= b.extra
-		s.bytes += b.extra
-		b.extra = 0
-	}
+	p.partEnded(b, s)
 	r := g.redo
 	switch {
 	case g.next != nil: // the lane goes to those behind

@@ -33,7 +33,7 @@ func (s *writeStage) failed(ctx context.Context, c *call, sp span, err error, na
 		sp.unpin()
 	}
 	sp.tries++
-	works := s.works(&sp)
+	works := s.works(&sp) || s.c.now().Sub(sp.since) > patience && s.nothingElse(c)
 	if v != flow.Reject || s.final {
 		s.c.metrics.retried(s.name)
 		s.c.totals.retried.Add(1)
@@ -68,7 +68,14 @@ func (s *writeStage) works(sp *span) bool {
 	wins := s.wins.Load()
 	works := wins > sp.seen
 	sp.seen = wins
-	return works || s.c.now().Sub(sp.since) > patience && s.parkedCount() == 0
+	return works
+}
+
+// nothingElse reports whether the stage has nothing but the one span of c.
+func (s *writeStage) nothingElse(c *call) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(c.spans) == 1 && s.open.Load() == 1 && len(s.parked) == 0 && s.queue.len() == 0 && len(s.in) == 0
 }
 
 // isolate writes a span without company, and in halves if it can be cut: so the

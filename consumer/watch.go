@@ -93,6 +93,10 @@ func (h *hand) takeAway(word uint64) (handled *batch, extra int64) {
 		return nil, 0
 	}
 	b, at := h.b, h.at
+	b.plain = false
+	for i := range b.outs {
+		h.cut[i] = len(b.outs[i].msgs)
+	}
 	h.b, h.at = b.slice(at, at+1), 0
 	if at+1 < len(b.taken) {
 		h.c.settle(b.part, b.part.giveBack(b.taken[at+1:], b.taken[at].Lane, b.gen))
@@ -127,29 +131,27 @@ func (b *batch) undo(now time.Time) {
 		b.states[i] = recordState{attempt: b.states[i].attempt}
 	}
 	b.groups[0].redo = &redo{taken: append([]lane.Taken[item](nil), b.taken...), attempt: b.states[0].attempt, due: now}
-	b.outs, b.rejects = nil, nil
+	b.outs, b.rejects, b.plain = nil, nil, false
 }
 
 // slice returns a batch of the records [from, to) with their messages.
 func (b *batch) slice(from, to int) *batch {
-	n := &batch{part: b.part, gen: b.gen, taken: append([]lane.Taken[item](nil), b.taken[from:to]...)}
+	n := &batch{part: b.part, gen: b.gen, taken: append([]lane.Taken[item](nil), b.taken[from:to]...), outs: make([]out, len(b.outs))}
 	base := b.states[from].group
 	n.groups = append(n.groups, b.groups[base:b.states[to-1].group+1]...)
 	for _, st := range b.states[from:to] {
 		st.group -= base
 		n.states = append(n.states, st)
 	}
-	n.left = len(n.groups)
-	for _, o := range b.outs {
-		cut := &out{batch: n, stage: o.stage}
+	n.left = len(n.groups) + 1
+	for i := range b.outs {
+		o, cut := &b.outs[i], &n.outs[i]
+		cut.batch, cut.stage = n, o.stage
 		for k, rec := range o.recs {
 			if int(rec) >= from && int(rec) < to {
 				cut.msgs = append(cut.msgs, o.msgs[k])
 				cut.recs = append(cut.recs, rec-int32(from))
 			}
-		}
-		if cut.msgs != nil {
-			n.outs = append(n.outs, cut)
 		}
 	}
 	for _, r := range b.rejects {

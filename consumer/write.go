@@ -17,6 +17,7 @@ import (
 // as the sink's limits allow. So calls grow by themselves while the sink is
 // busy, and nobody sets a linger.
 type writeStage struct {
+	index   int // in the consumer's stages
 	name    string
 	c       *Consumer
 	sink    sink.Sink
@@ -31,6 +32,7 @@ type writeStage struct {
 
 	wins    atomic.Uint64 // calls in which something was delivered
 	written atomic.Int64  // messages acknowledged
+	open    atomic.Int64  // calls whose messages have no outcome yet
 
 	mu     sync.Mutex
 	queue  spanQueue // next to be written, in order
@@ -118,8 +120,10 @@ func (s *writeStage) run(ctx context.Context) {
 		if err := s.limiter.Acquire(ctx); err != nil {
 			return
 		}
+		s.open.Add(1)
 		c, ok := s.join()
 		if !ok {
+			s.open.Add(-1)
 			s.limiter.Done(flow.Outcome{Kind: flow.Ignore})
 			continue
 		}
@@ -235,13 +239,6 @@ func (s *writeStage) purge(p *partition) {
 
 func (s *writeStage) delay(tries int) time.Duration {
 	return s.backoff.Delay(max(tries, 1), rand.Float64)
-}
-
-// parkedCount is how many spans wait for a retry.
-func (s *writeStage) parkedCount() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.parked)
 }
 
 // queued is how many batches and parts of batches wait to be written.
