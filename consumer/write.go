@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -39,6 +40,10 @@ type writeStage struct {
 	parked []span    // waiting for their retry
 	calls  sync.WaitGroup
 }
+
+// enoughAlone is how many messages of one batch are not joined with others while
+// the sink has room for another call: joining copies them, and saves little.
+const enoughAlone = 1024
 
 // inBuffer is how many handled batches wait in the channel of a sink.
 const inBuffer = 64
@@ -117,11 +122,14 @@ func (s *writeStage) wake() {
 func (s *writeStage) run(ctx context.Context) {
 	defer s.calls.Wait()
 	for s.await(ctx) {
-		if err := s.limiter.Acquire(ctx); err != nil {
+		enough := math.MaxInt
+		if s.limiter.TryAcquire() {
+			enough = enoughAlone
+		} else if err := s.limiter.Acquire(ctx); err != nil {
 			return
 		}
 		s.open.Add(1)
-		c, ok := s.join()
+		c, ok := s.join(enough)
 		if !ok {
 			s.open.Add(-1)
 			s.limiter.Done(flow.Outcome{Kind: flow.Ignore})
@@ -179,10 +187,11 @@ func (s *writeStage) promote() (queued bool, due time.Time) {
 }
 
 // join builds one call from the front of the queue and from what waits in the
-// channel. What may not be written any more is dropped on the way.
-func (s *writeStage) join() (*call, bool) {
+// channel, until it has enough. What may not be written any more is dropped on
+// the way.
+func (s *writeStage) join(enough int) (*call, bool) {
 	c := &call{stage: s, wins: s.wins.Load()}
-	for more := true; more; {
+	for more := true; more && c.messages < enough; {
 		var sp span
 		if sp, more = s.next(c.messages == 0); !more {
 			break

@@ -19,9 +19,6 @@ const (
 // none marks the end of a list; the node and lane lists both use it.
 const none = -1
 
-// keepNodes is how many nodes an empty scheduler keeps for the next burst.
-const keepNodes = 4096
-
 // Taken is an item that was taken, with the lane that must be released after.
 // In mode Free the lane is -1 and there is nothing to release.
 type Taken[T any] struct {
@@ -157,7 +154,6 @@ func (s *Scheduler[T]) Release(lane int32) bool {
 	if q.head != none {
 		s.enqueue(lane)
 	}
-	s.shrink()
 	return true
 }
 
@@ -214,7 +210,6 @@ func (s *Scheduler[T]) Drop(f func(item T, size int)) {
 	s.first, s.last = none, none
 	s.nodes, s.free = nil, none
 	s.queued, s.bytes = 0, 0
-	s.shrink()
 }
 
 // Each calls f for every item that waits, lane by lane in order. It may change
@@ -270,19 +265,9 @@ func (s *Scheduler[T]) dequeue() {
 	q.ready, q.next = false, none
 }
 
-// shrink gives memory back once nothing is queued: after a burst the nodes, and
-// the lanes too when none is busy.
-func (s *Scheduler[T]) shrink() {
-	if s.queued > 0 {
-		return
-	}
-	if cap(s.nodes) > keepNodes {
-		s.nodes, s.free = nil, none
-	}
-}
-
 // Idle frees everything, if nothing is queued and no lane is busy. It reports
-// whether it did.
+// whether it did. What a burst took is kept until then: to free it whenever the
+// queue is empty for a moment costs more than to queue.
 func (s *Scheduler[T]) Idle() bool {
 	if s.queued > 0 || s.busy > 0 {
 		return false
