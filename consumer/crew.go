@@ -27,6 +27,7 @@ type crew struct {
 	idle    int
 	closed  bool
 	running sync.WaitGroup
+	hungry  chan struct{} // the queue has become empty
 }
 
 const (
@@ -42,7 +43,7 @@ const (
 )
 
 func newCrew(c *Consumer, most int) *crew {
-	w := &crew{c: c, most: most, watch: watch{busy: make(map[*hand]uint64), wake: make(chan struct{}, 1)}}
+	w := &crew{c: c, most: most, watch: watch{busy: make(map[*hand]uint64), wake: make(chan struct{}, 1)}, hungry: make(chan struct{}, 1)}
 	w.wake.L = &w.mu
 	return w
 }
@@ -93,7 +94,40 @@ func (w *crew) next() (*partition, bool) {
 	w.queue[w.head] = nil
 	w.head++
 	p.offered = false
+	if w.head == len(w.queue) {
+		select {
+		case w.hungry <- struct{}{}:
+		default:
+		}
+	}
 	return p, true
+}
+
+// mostDelay bounds how long a poll waits for the handler stage: another partition
+// may have records that need not wait for those that are queued.
+const mostDelay = 10 * time.Millisecond
+
+// awaitDemand waits until no partition with work waits for a worker, for a short
+// while. Records that are taken before are out of the processor's cache when
+// their turn comes, and cost memory.
+func (w *crew) awaitDemand(ctx context.Context) {
+	w.mu.Lock()
+	select {
+	case <-w.hungry: // of an earlier time
+	default:
+	}
+	enough := w.head < len(w.queue)
+	w.mu.Unlock()
+	if !enough {
+		return
+	}
+	timer := time.NewTimer(mostDelay)
+	defer timer.Stop()
+	select {
+	case <-w.hungry:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // close lets the workers go once they have finished what they hold, and waits.

@@ -61,9 +61,14 @@ func (p *poller) barrier() {
 // for anything downstream: while there is no room it does not poll, and the
 // client keeps what it has.
 func (c *Consumer) poll(ctx context.Context) error {
-	for c.awaitRoom(ctx) {
+	for {
+		c.crew.awaitDemand(ctx)
+		most := c.awaitRoom(ctx)
+		if most == 0 {
+			return nil
+		}
 		pctx := c.poller.begin(ctx)
-		fetches := c.client.PollRecords(pctx, -1)
+		fetches := c.client.PollRecords(pctx, most)
 		c.lastPoll.Store(c.now().UnixNano())
 		closed := fetches.IsClientClosed()
 		if !closed {
@@ -74,7 +79,6 @@ func (c *Consumer) poll(ctx context.Context) error {
 			return kgo.ErrClientClosed
 		}
 	}
-	return nil
 }
 
 // dispatch hands fetched records to their partitions.

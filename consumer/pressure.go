@@ -11,7 +11,6 @@ type view struct {
 	state    State // as decided last
 	since    time.Time
 	held     int64 // bytes taken and not finished
-	ahead    int64 // bytes the client has fetched and we have not taken
 	budget   int64
 	records  int64
 	sinks    []sinkView
@@ -47,9 +46,9 @@ type partRuling struct {
 	reasons []string
 }
 
-// The marks between which pressure moves, as shares of the budget. From high on
-// nothing is polled; at low it is again. What lies between high and the whole
-// budget is room for what the client fetches ahead.
+// The marks between which pressure moves, as shares of the budget. Up to high
+// records are taken from the client; at low they are again. What lies between
+// high and the whole budget is room for what the client fetches ahead.
 const (
 	highMark = 0.75
 	lowMark  = 0.5
@@ -96,11 +95,7 @@ func overMark(v view) bool {
 		mark = lowMark
 	}
 	limit := int64(mark * float64(v.budget))
-	ahead := v.ahead
-	if v.state != StateOpen {
-		ahead = 0 // it waits in the client whatever we do
-	}
-	return v.held+ahead > limit || v.records > maxRecordsHeld(limit)
+	return v.held > limit || v.records > maxRecordsHeld(limit)
 }
 
 // sinksBlocked reports whether no sink takes anything for now: a Retry-After or

@@ -107,7 +107,7 @@ func pausedSet(m map[string][]int32) map[string]map[int32]bool {
 
 // view gathers what pressure is decided from.
 func (c *Consumer) view(parts []*partition) view {
-	v := view{now: c.now(), held: c.held.Load(), records: c.heldRecords.Load(), ahead: c.ahead(), budget: int64(c.cfg.Memory)}
+	v := view{now: c.now(), held: c.held.Load(), records: c.heldRecords.Load(), budget: int64(c.cfg.Memory)}
 	c.gate.mu.Lock()
 	v.state, v.since = c.gate.state, c.gate.since
 	c.gate.mu.Unlock()

@@ -15,25 +15,51 @@ type gate struct {
 	opened  chan struct{} // closed when the state leaves hold
 }
 
-// awaitRoom returns true once the poll loop may poll, false when ctx ended. While
-// all partitions are paused polling goes on: it brings no records, only errors.
-func (c *Consumer) awaitRoom(ctx context.Context) bool {
+// awaitRoom waits until the poll loop may poll and returns how many records it
+// may take, -1 for all there are; 0 when ctx ended. While all partitions are
+// paused polling goes on: it brings no records, only errors.
+func (c *Consumer) awaitRoom(ctx context.Context) int {
 	for ctx.Err() == nil {
-		if c.held.Load()+c.ahead() > int64(highMark*float64(c.cfg.Memory)) {
+		room := c.room()
+		if room == 0 {
 			c.hold()
 		}
 		c.gate.mu.Lock()
 		state, opened := c.gate.state, c.gate.opened
 		c.gate.mu.Unlock()
-		if state != StateHold {
-			return true
+		switch {
+		case state == StatePaused && room == 0:
+			return 1
+		case state != StateHold && room != 0:
+			return room
 		}
 		select {
 		case <-opened:
 		case <-ctx.Done():
 		}
 	}
-	return false
+	return 0
+}
+
+// room is how many of the records that the client has fetched may be taken, -1
+// for all: what is taken leaves room in the client, which fills it again. One
+// always may while nothing is held, however small the budget: a batch of the
+// broker's may be larger than all of it.
+func (c *Consumer) room() int {
+	held := c.held.Load()
+	room := int64(highMark*float64(c.cfg.Memory)) - held
+	ahead := c.ahead()
+	if room > 0 && ahead <= room {
+		return -1
+	}
+	n := 0
+	if room > 0 {
+		n = int(float64(c.client.BufferedFetchRecords()) * float64(room) / float64(ahead))
+	}
+	if held == 0 {
+		n = max(n, 1)
+	}
+	return n
 }
 
 // hold closes the gate; the reconciler opens it.
@@ -67,7 +93,7 @@ func (c *Consumer) rule(v view, r ruling) {
 		return
 	}
 	if c.gate.state != r.state {
-		c.log.Debug("pressure", "state", r.state, "reasons", r.reasons, "held_bytes", v.held, "ahead_bytes", v.ahead)
+		c.log.Debug("pressure", "state", r.state, "reasons", r.reasons, "held_bytes", v.held)
 		c.metrics.states.WithLabelValues(string(r.state)).Inc()
 	}
 	c.gate.set(r.state, r.reasons, v.now)
