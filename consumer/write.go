@@ -41,9 +41,13 @@ type writeStage struct {
 	calls  sync.WaitGroup
 }
 
-// enoughAlone is how many messages of one batch are not joined with others while
-// the sink has room for another call: joining copies them, and saves little.
-const enoughAlone = 1024
+const (
+	// slowSink is how long the wait for room at a sink must be for its calls to
+	// grow as large as they may: then there is time to copy messages together.
+	slowSink = time.Millisecond
+	// enoughAlone is how many messages make a call large enough before that.
+	enoughAlone = 256
+)
 
 // inBuffer is how many handled batches wait in the channel of a sink.
 const inBuffer = 64
@@ -122,11 +126,13 @@ func (s *writeStage) wake() {
 func (s *writeStage) run(ctx context.Context) {
 	defer s.calls.Wait()
 	for s.await(ctx) {
-		enough := math.MaxInt
-		if s.limiter.TryAcquire() {
-			enough = enoughAlone
-		} else if err := s.limiter.Acquire(ctx); err != nil {
+		from := s.c.now()
+		if err := s.limiter.Acquire(ctx); err != nil {
 			return
+		}
+		enough := enoughAlone
+		if s.c.now().Sub(from) > slowSink {
+			enough = math.MaxInt
 		}
 		s.open.Add(1)
 		c, ok := s.join(enough)

@@ -26,6 +26,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 9, "rounds of every measurement")
 	flag.DurationVar(&o.length, "time", time.Second, "length of a run, after as much to warm up")
 	flag.StringVar(&o.only, "only", "", "run one subject alone")
+	flag.IntVar(&o.size, "size", 0, "measure values of 100 or of 1000 bytes alone")
 	flag.StringVar(&o.profile, "profile", "", "write a CPU profile to this file")
 	flag.Parse()
 	var err error
@@ -44,6 +45,7 @@ type options struct {
 	rounds        int
 	length        time.Duration
 	only, profile string
+	size          int
 }
 
 // result is one run.
@@ -69,6 +71,9 @@ func (o *options) bench() error {
 	}
 	fmt.Printf("%d partitions, %d keys, %d processors, %s; %d rounds of %s\n", partitions, keys, runtime.NumCPU(), runtime.Version(), o.rounds, o.length)
 	for _, size := range []int{100, 1000} {
+		if o.size > 0 && size != o.size {
+			continue
+		}
 		results, err := o.measure(ctx, size)
 		if err != nil {
 			return err
