@@ -10,9 +10,10 @@ import (
 // and what it costs here is larger by the compression and by what each record
 // needs beside its bytes.
 type fetches struct {
-	wire atomic.Int64 // bytes as they came
-	cost atomic.Int64 // bytes as the budget counts them
-	last int32        // the fetch size in force; of the reconciler
+	wire    atomic.Int64 // bytes as they came
+	cost    atomic.Int64 // bytes as the budget counts them
+	records atomic.Int64
+	last    int32 // the fetch size in force; of the reconciler
 }
 
 var _ kgo.HookFetchBatchRead = (*fetches)(nil)
@@ -21,6 +22,16 @@ var _ kgo.HookFetchBatchRead = (*fetches)(nil)
 func (f *fetches) OnFetchBatchRead(_ kgo.BrokerMetadata, _ string, _ int32, m kgo.FetchBatchMetrics) {
 	f.wire.Add(int64(m.CompressedBytes))
 	f.cost.Add(int64(m.UncompressedBytes) + int64(m.NumRecords)*recordOverhead)
+	f.records.Add(int64(m.NumRecords))
+}
+
+// recordCost is what a record has cost lately. Before the first it is what the
+// largest costs that a broker takes unless told otherwise.
+func (f *fetches) recordCost() int64 {
+	if n := f.records.Load(); n > 0 {
+		return max(f.cost.Load()/n, recordOverhead)
+	}
+	return 1 << 20
 }
 
 const (
@@ -41,12 +52,13 @@ func (c *Consumer) firstFetch() int32 {
 // its share of the budget.
 func (c *Consumer) tune() {
 	f := &c.fetches
-	wire, cost := f.wire.Load(), f.cost.Load()
+	wire, cost, records := f.wire.Load(), f.cost.Load(), f.records.Load()
 	if wire == 0 {
 		return
 	}
 	f.wire.Add(-wire / 2) // older batches fade
 	f.cost.Add(-cost / 2)
+	f.records.Add(-records / 2)
 	brokers := int64(max(len(c.client.DiscoveredBrokers()), 1))
 	want := float64(c.cfg.Memory) / fetchShare / float64(brokers) * float64(wire) / float64(max(cost, 1))
 	size := int32(min(max(want, leastFetch), mostFetch))

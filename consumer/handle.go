@@ -109,7 +109,7 @@ func (h *hand) handle(b *batch) *batch {
 	}
 	defer clear(h.tails)
 	for h.at = 0; h.at < len(h.b.taken); h.at++ {
-		if h.at%nearby == 0 {
+		if b.part.keyed && h.at%nearby == 0 {
 			h.lookAhead()
 		}
 		h.set()

@@ -16,7 +16,7 @@ type gate struct {
 }
 
 // awaitRoom waits until the poll loop may poll and returns how many records it
-// may take, -1 for all there are; 0 when ctx ended. While all partitions are
+// may take; 0 when ctx ended. While all partitions are
 // paused polling goes on: it brings no records, only errors.
 func (c *Consumer) awaitRoom(ctx context.Context) int {
 	for ctx.Err() == nil {
@@ -41,25 +41,22 @@ func (c *Consumer) awaitRoom(ctx context.Context) int {
 	return 0
 }
 
-// room is how many of the records that the client has fetched may be taken, -1
-// for all: what is taken leaves room in the client, which fills it again. One
-// always may while nothing is held, however small the budget: a batch of the
-// broker's may be larger than all of it.
+// room is how many records may be taken: of those that the client has fetched
+// already as many as fit, else as many as would if they cost what others did.
+// One always may while nothing is held, however small the budget: a batch of
+// the broker's may be larger than all of it.
 func (c *Consumer) room() int {
 	held := c.held.Load()
 	room := int64(highMark*float64(c.cfg.Memory)) - held
-	ahead := c.ahead()
-	if room > 0 && ahead <= room {
-		return -1
+	cost := c.fetches.recordCost()
+	if fetched := c.client.BufferedFetchRecords(); fetched > 0 {
+		cost = max(c.ahead()/fetched, 1)
 	}
-	n := 0
-	if room > 0 {
-		n = int(float64(c.client.BufferedFetchRecords()) * float64(room) / float64(ahead))
-	}
+	n := max(room/cost, 0)
 	if held == 0 {
 		n = max(n, 1)
 	}
-	return n
+	return int(n)
 }
 
 // hold closes the gate; the reconciler opens it.

@@ -1,0 +1,104 @@
+//go:build synctests
+
+package consumer_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/weir-kafka/weir/consumer"
+	"github.com/weir-kafka/weir/sink"
+)
+
+func TestAHungSinkCausesNoRebalanceAndHoldsMemory(t *testing.T) {
+	inLab(t, 4, func(l *lab) {
+		l.produceLarge(4, 40, 256<<10) // 40 MiB
+		var hung atomic.Bool
+		hung.Store(true)
+		l.ledger.before = func(ctx context.Context, _ []sink.Message) error {
+			if hung.Load() {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return nil
+		}
+		cfg := l.config()
+		cfg.Memory = 16 << 20
+		m := l.run(cfg, l.to(nil))
+		time.Sleep(15 * time.Minute)
+		r := m.Explain()
+		if r.Rebalances != 1 {
+			t.Errorf("%d rebalances, want the first assignment only", r.Rebalances)
+		}
+		if r.State != consumer.StatePaused || len(r.Reasons) == 0 {
+			t.Errorf("state %s for %v, want paused with a reason", r.State, r.Reasons)
+		}
+		if r.Totals.MaxHeld > int64(cfg.Memory) {
+			t.Errorf("held %d of %d bytes", r.Totals.MaxHeld, cfg.Memory)
+		}
+		hung.Store(false)
+		l.until(time.Minute, "delivered", func() bool { return l.ledger.distinct() == 160 })
+		time.Sleep(3 * time.Second)
+		m.mustEnd()
+		l.settled(4, 40)
+	})
+}
+
+func TestLargeRecordsStayWithinTheBudget(t *testing.T) {
+	inLab(t, 3, func(l *lab) {
+		l.produceLarge(3, 40, 1<<20) // 120 MiB
+		cfg := l.config()
+		cfg.Memory = 32 << 20
+		l.ledger.before = func(ctx context.Context, _ []sink.Message) error {
+			select {
+			case <-time.After(20 * time.Millisecond):
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		m := l.run(cfg, l.to(nil))
+		l.until(5*time.Minute, "delivered", func() bool {
+			if r := m.Explain(); r.HeldBytes > int64(cfg.Memory) {
+				t.Fatalf("holds %d of %d bytes", r.HeldBytes, cfg.Memory)
+			}
+			return l.ledger.distinct() == 120
+		})
+		time.Sleep(2 * time.Second)
+		m.mustEnd()
+		r := m.Explain()
+		if r.Totals.MaxHeld > int64(cfg.Memory) {
+			t.Errorf("held %d of %d bytes", r.Totals.MaxHeld, cfg.Memory)
+		}
+		if r.HeldBytes != 0 || r.HeldRecords != 0 {
+			t.Errorf("at the end %d bytes and %d records are still counted", r.HeldBytes, r.HeldRecords)
+		}
+		l.settled(3, 40)
+	})
+}
+
+// A fetch may turn out larger than the whole budget, because it was compressed:
+// what came is taken as room comes, and nothing stands still.
+func TestAFetchLargerThanTheBudgetStillFlows(t *testing.T) {
+	inLab(t, 4, func(l *lab) {
+		plain := l.client
+		l.client = l.newClient(kgo.ProducerBatchCompression(kgo.GzipCompression()))
+		l.produceLarge(4, 10, 1<<20) // 40 MiB in 40 KiB
+		l.client.Close()
+		l.client = plain
+		cfg := l.config()
+		cfg.Memory = 16 << 20
+		m := l.run(cfg, l.to(nil))
+		l.until(5*time.Minute, "delivered", func() bool { return l.ledger.distinct() == 40 })
+		time.Sleep(2 * time.Second)
+		m.mustEnd()
+		if r := m.Explain(); r.Totals.MaxHeld > int64(cfg.Memory) {
+			t.Errorf("held %d of %d bytes", r.Totals.MaxHeld, cfg.Memory)
+		}
+		l.settled(4, 10)
+	})
+}
