@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode"
 
@@ -48,10 +49,14 @@ func DefaultConfig() Config {
 // the connection, not enough to be flooded.
 const maxBody = 64 << 10
 
+// ErrClosed is returned by a write to a sink that was closed.
+var ErrClosed = errors.New("http: the sink is closed")
+
 // Sink sends. Its pool has as many connections as calls may be in flight.
 type Sink struct {
 	cfg    Config
 	client *http.Client
+	closed atomic.Bool
 	shown  string // the URL without what may be secret
 }
 
@@ -123,10 +128,12 @@ func (s *Sink) Limits() sink.Limits {
 }
 
 // Write sends a batch in one request, or each message in its own. What an answer
-// means: 2xx done; 429, 503, 504 and 529 overload, with Retry-After; 408 and
-// other 5xx retry; everything else reject. A service that can not be reached is
-// overload: no record is at fault.
+// means: 2xx done; 429, 503, 504 and 529 overload, with Retry-After; 408, every
+// other 5xx and no answer at all retry; everything else reject.
 func (s *Sink) Write(ctx context.Context, batch []sink.Message) error {
+	if s.closed.Load() {
+		return ErrClosed
+	}
 	if s.cfg.Batch != batchNone {
 		return s.writeBatch(ctx, batch)
 	}
@@ -221,16 +228,10 @@ func (s *Sink) send(ctx context.Context, body []byte, id string) error {
 
 // unreached says what a request without an answer means.
 func (s *Sink) unreached(ctx context.Context, err error) error {
-	wrapped := fmt.Errorf("http: %s: %w", s.shown, bare(err))
-	var op *net.OpError
-	var dns *net.DNSError
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return fmt.Errorf("http: %s: %w", s.shown, ctx.Err())
-	case errors.As(err, &dns), errors.As(err, &op) && op.Op == "dial":
-		return flow.Overloaded(wrapped, 0)
 	}
-	return wrapped
+	return fmt.Errorf("http: %s: %w", s.shown, bare(err))
 }
 
 // bare takes the URL, which may hold secrets, out of an error.
@@ -280,8 +281,10 @@ func excerpt(body []byte) string {
 	return ": " + s
 }
 
-// Close closes idle connections. It may be called twice.
+// Close closes idle connections; requests in flight finish. It may be called
+// twice.
 func (s *Sink) Close() error {
+	s.closed.Store(true)
 	s.client.CloseIdleConnections()
 	return nil
 }
