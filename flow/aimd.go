@@ -71,16 +71,17 @@ func (a *aimd) Next(now time.Time, w Window) Plan {
 // move changes the limit by what a slot with answers showed.
 func (a *aimd) move(now time.Time, w *Window) string {
 	latency, rate := w.Latency(), float64(w.Work)/w.End.Sub(w.Start).Seconds()
-	if a.base == 0 || latency <= a.base || now.Sub(a.seen) > aimdFresh {
-		a.base, a.seen = latency, now
-	}
 	grew := rate > a.rate*1.02
 	a.rate = rate
-	switch {
-	case w.Calls[Overload] > 0:
+	if w.Calls[Overload] > 0 { // refusals are quick: the latency of this slot says nothing
 		a.limit *= aimdDown
 		a.threshold = a.limit
 		return "overload"
+	}
+	if a.base == 0 || latency <= a.base || now.Sub(a.seen) > aimdFresh {
+		a.base, a.seen = latency, now
+	}
+	switch {
 	case float64(latency) > aimdQueue*float64(a.base) && !grew:
 		a.limit = max(a.limit*0.95, a.limit-1)
 		a.threshold = a.limit
@@ -104,7 +105,7 @@ func (a *aimd) probe(now time.Time) Plan {
 	a.limit = float64(a.min)
 	a.backoff = min(a.backoff*2, aimdQuiet)
 	until := now.Add(a.backoff)
-	return Plan{Limit: 1, HoldUntil: until, End: until.Add(aimdShort), Reason: "probing"}
+	return Plan{Limit: 1, HoldUntil: until, End: until.Add(time.Millisecond), Reason: "probing"}
 }
 
 func (a *aimd) plan(now time.Time, latency time.Duration, reason string) Plan {

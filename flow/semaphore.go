@@ -8,7 +8,8 @@ import (
 // Semaphore shares a number of slots, first come first served. A request may
 // weigh more than one slot; one that weighs more than the capacity is served
 // alone, when nothing else is in use. The capacity may change at any time:
-// shrinking revokes nothing. It is safe for concurrent use.
+// shrinking revokes nothing. A weight below one counts as one. It is safe for
+// concurrent use.
 type Semaphore struct {
 	mu       sync.Mutex
 	capacity int
@@ -23,6 +24,7 @@ func NewSemaphore(capacity int) *Semaphore {
 
 // TryAcquire takes n slots if they are free and nobody waits.
 func (s *Semaphore) TryAcquire(n int) bool {
+	n = max(n, 1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.waiters.len() > 0 || !s.fits(n) {
@@ -43,7 +45,7 @@ func (s *Semaphore) Acquire(ctx context.Context, n int) error {
 	}
 	s.mu.Lock()
 	w := s.waiters.push()
-	w.weight = n
+	w.weight = max(n, 1)
 	s.grant()
 	s.mu.Unlock()
 	select {
@@ -64,7 +66,7 @@ func (s *Semaphore) Acquire(ctx context.Context, n int) error {
 func (s *Semaphore) Release(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.inUse = max(s.inUse-n, 0)
+	s.inUse = max(s.inUse-max(n, 1), 0)
 	s.grant()
 }
 
