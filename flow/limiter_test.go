@@ -13,8 +13,10 @@ import (
 func TestLimiterHoldsItsLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := flow.NewLimiter(flow.Fixed(2))
-		if !l.TryAcquire() || !l.TryAcquire() || l.TryAcquire() {
-			t.Fatal("want two permits and no third")
+		for i, want := range []bool{true, true, false} {
+			if got := l.TryAcquire(); got != want {
+				t.Fatalf("permit %d: %v, want %v", i+1, got, want)
+			}
 		}
 		got := make(chan error, 1)
 		go func() { got <- l.Acquire(t.Context()) }()

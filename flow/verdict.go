@@ -24,12 +24,19 @@ const (
 	Ignore
 )
 
-var verdictNames = [...]string{"done", "retry", "overload", "reject", "ignore"}
-
 // String returns the verdict in lower case, as metrics and logs show it.
 func (v Verdict) String() string {
-	if int(v) < len(verdictNames) {
-		return verdictNames[v]
+	switch v {
+	case Done:
+		return "done"
+	case Retry:
+		return "retry"
+	case Overload:
+		return "overload"
+	case Reject:
+		return "reject"
+	case Ignore:
+		return "ignore"
 	}
 	return fmt.Sprintf("verdict(%d)", uint8(v))
 }

@@ -24,8 +24,6 @@ import (
 )
 
 // binary builds weir once for the package.
-//
-//nolint:gochecknoglobals // built once
 var binary = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "weir-integration-")
 	if err != nil {

@@ -97,6 +97,6 @@ func startBroker(valueBytes int) (*broker, error) {
 }
 
 func (b *broker) close() {
-	b.input.Close()
+	_ = b.input.Close()
 	_ = b.cmd.Wait()
 }
