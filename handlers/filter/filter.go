@@ -11,7 +11,7 @@ import (
 
 // Config is the expression.
 type Config struct {
-	Expression string `yaml:"expression" doc:"jq expression on the value. The record is kept if its first result is neither false nor null. Variables: $key, $topic, $partition, $offset, $timestamp, $headers."`
+	Expression string `yaml:"expression" doc:"jq expression on the value. The record is kept if its first result is neither false nor null, and done without one. A tombstone is null. Variables: $key, $topic, $partition, $offset, $timestamp, $headers. An expression of variables only does not look at the value, which need not be JSON then."`
 }
 
 // New returns the middleware. A record is passed on as it is; one that is not

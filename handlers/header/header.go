@@ -14,64 +14,76 @@ import (
 
 // Config says which headers.
 type Config struct {
-	Set    map[string]string `yaml:"set" doc:"Headers to set, name to text. A header of that name is replaced."`
-	From   map[string]string `yaml:"from" doc:"Headers to set from the record, name to jq expression. Variables as in filter."`
+	Set    map[string]string `yaml:"set" doc:"Headers to set, name to text. Headers of that name are replaced."`
+	From   map[string]string `yaml:"from" doc:"Headers to set from the record, name to jq expression: a string as it is, null as a header without a value, everything else as JSON; no result sets none. Variables as in filter."`
 	Remove []string          `yaml:"remove" doc:"Headers to remove."`
 }
 
-// New returns the middleware. Headers are removed first, then set in the order
-// of their names.
+// New returns the middleware. Headers are removed first, then set, then set from
+// the record, each in the order of their names; all expressions see the headers
+// that the record came with. An expression that fails or gives several results
+// rejects the record.
 func New(cfg Config) (handlers.Middleware, error) {
 	if len(cfg.Set)+len(cfg.From)+len(cfg.Remove) == 0 {
 		return nil, errors.New("header: nothing to do; give set, from or remove")
 	}
-	from := make(map[string]*jq.Expression, len(cfg.From))
-	for name, text := range cfg.From {
+	h := &rewrite{gone: map[string]bool{}}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Set)) {
+		h.set = append(h.set, handlers.Header{Key: name, Value: []byte(cfg.Set[name])})
+		h.gone[name] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.From)) {
 		if _, twice := cfg.Set[name]; twice {
 			return nil, fmt.Errorf("header: %q stands in set and in from; keep one", name)
 		}
-		e, err := jq.Compile(text)
+		e, err := jq.Compile(cfg.From[name])
 		if err != nil {
 			return nil, fmt.Errorf("header: from %q: %w", name, err)
 		}
-		from[name] = e
+		h.from = append(h.from, source{name, e})
+		h.gone[name] = true
 	}
-	h := &rewrite{set: cfg.Set, from: from, setNames: slices.Sorted(maps.Keys(cfg.Set)), fromNames: slices.Sorted(maps.Keys(from)), gone: map[string]bool{}}
-	for _, name := range slices.Concat(cfg.Remove, h.setNames, h.fromNames) {
+	for _, name := range cfg.Remove {
 		h.gone[name] = true
 	}
 	return h.middleware, nil
 }
 
 type rewrite struct {
-	set                 map[string]string
-	from                map[string]*jq.Expression
-	setNames, fromNames []string
-	gone                map[string]bool
+	set  []handlers.Header
+	from []source
+	gone map[string]bool // headers of the record that do not go on
+}
+
+// source is a header that is set from the record.
+type source struct {
+	name string
+	of   *jq.Expression
 }
 
 func (h *rewrite) middleware(next handlers.Handler) handlers.Handler {
 	return handlers.Func(func(ctx context.Context, rec *handlers.Record, emit handlers.Emit) error {
 		changed := *rec
-		changed.Headers = make([]handlers.Header, 0, len(rec.Headers)+len(h.setNames)+len(h.fromNames))
+		changed.Headers = make([]handlers.Header, 0, len(rec.Headers)+len(h.set)+len(h.from))
 		for _, old := range rec.Headers {
 			if !h.gone[old.Key] {
 				changed.Headers = append(changed.Headers, old)
 			}
 		}
-		for _, name := range h.setNames {
-			changed.Headers = append(changed.Headers, handlers.Header{Key: name, Value: []byte(h.set[name])})
-		}
-		for _, name := range h.fromNames {
-			v, _, err := h.from[name].One(ctx, rec)
+		changed.Headers = append(changed.Headers, h.set...)
+		for _, from := range h.from {
+			v, ok, err := from.of.One(ctx, rec)
 			if err != nil {
-				return fmt.Errorf("header: from %q: %w", name, err)
+				return fmt.Errorf("header: from %q: %w", from.name, err)
+			}
+			if !ok {
+				continue
 			}
 			text, err := jq.Text(v)
 			if err != nil {
-				return fmt.Errorf("header: from %q: %w", name, err)
+				return fmt.Errorf("header: from %q: %w", from.name, err)
 			}
-			changed.Headers = append(changed.Headers, handlers.Header{Key: name, Value: text})
+			changed.Headers = append(changed.Headers, handlers.Header{Key: from.name, Value: text})
 		}
 		return next.Handle(ctx, &changed, emit)
 	})

@@ -11,7 +11,7 @@ import (
 
 // Config is the expression.
 type Config struct {
-	Expression string `yaml:"expression" doc:"jq expression on the value. Its one result is the message's key: a string as it is, null as no key, everything else as JSON. Variables as in filter."`
+	Expression string `yaml:"expression" doc:"jq expression on the value. Its one result is the message's key: a string as it is, null as no key, everything else as JSON; none or several reject the record. Variables as in filter."`
 }
 
 // New returns the middleware. It changes the key of the message, not the lane of
@@ -23,7 +23,10 @@ func New(cfg Config) (handlers.Middleware, error) {
 	}
 	return func(next handlers.Handler) handlers.Handler {
 		return handlers.Func(func(ctx context.Context, rec *handlers.Record, emit handlers.Emit) error {
-			v, _, err := e.One(ctx, rec)
+			v, ok, err := e.One(ctx, rec)
+			if err == nil && !ok {
+				err = e.NoResult()
+			}
 			if err != nil {
 				return fmt.Errorf("key: %w", err)
 			}

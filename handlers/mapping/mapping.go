@@ -3,23 +3,20 @@ package mapping
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
-	"github.com/weir-kafka/weir/flow"
 	"github.com/weir-kafka/weir/handlers"
 	"github.com/weir-kafka/weir/handlers/internal/jq"
 )
 
 // Config is the expression.
 type Config struct {
-	Expression string `yaml:"expression" doc:"jq expression on the value. Its one result, as JSON, is the new value; object keys are sorted. Variables as in filter."`
+	Expression string `yaml:"expression" doc:"jq expression on the value. Its one result, as JSON, is the new value; null is no value (a tombstone). Object keys are sorted; numbers stay exact. Variables as in filter."`
 }
 
-var errNone = errors.New("the expression gives no result; use filter to drop records")
-
 // New returns the middleware. The expression must give one result: none or
-// several reject the record.
+// several reject the record, and so does a value that is not JSON. A tombstone
+// is null to the expression, and null is a tombstone to those behind it.
 func New(cfg Config) (handlers.Middleware, error) {
 	e, err := jq.Compile(cfg.Expression)
 	if err != nil {
@@ -29,13 +26,13 @@ func New(cfg Config) (handlers.Middleware, error) {
 		return handlers.Func(func(ctx context.Context, rec *handlers.Record, emit handlers.Emit) error {
 			v, ok, err := e.One(ctx, rec)
 			if err != nil {
-				return fmt.Errorf("map: %w (use split for several results)", err)
+				return fmt.Errorf("map: %w", err)
 			}
 			if !ok {
-				return flow.Permanent(fmt.Errorf("map: %w", errNone))
+				return fmt.Errorf("map: %w", e.NoResult())
 			}
 			mapped := *rec
-			if mapped.Value, err = jq.Encode(v); err != nil {
+			if mapped.Value, err = jq.Value(v); err != nil {
 				return fmt.Errorf("map: %w", err)
 			}
 			return next.Handle(ctx, &mapped, emit)
