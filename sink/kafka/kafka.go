@@ -1,4 +1,8 @@
 // Package kafka is the sink that produces to a topic, at least once.
+//
+// The producer is idempotent, so the client's own retries neither repeat nor
+// reorder a record. Keys go to the partition that the Java client would choose.
+// Messages of more than a million bytes are rejected, whatever the topic allows.
 package kafka
 
 import (
@@ -22,14 +26,17 @@ type Config struct {
 	Options []kgo.Opt `yaml:"-"` // how to connect, given by the program
 }
 
-// DefaultConfig returns the defaults.
+// DefaultConfig returns the defaults: the pipeline's own brokers, and no topic.
 func DefaultConfig() Config { return Config{} }
 
-// What a batch may be, and what the client may hold for all batches in flight.
+// What a batch may be, and what all batches in flight may hold in memory. A
+// record batch is as large as a topic takes by default (max.message.bytes).
 const (
 	mostMessages    = 10_000
 	mostBytes       = 4 << 20
-	mostBufferBytes = 32 << 20
+	mostHeld        = 32 << 20
+	recordOverhead  = 400 // of a record in the client, beside its bytes
+	recordBatchMost = 1_000_012
 )
 
 // ErrClosed is returned by a write to a sink that was closed.
@@ -39,9 +46,13 @@ var ErrClosed = errors.New("kafka: the sink is closed")
 // partition and so of a key.
 type Sink struct {
 	cfg Config
+	// room is what the client may hold, in bytes. Whoever has all of it knows that
+	// the client holds nothing else, not even what a write that gave up left there.
+	room *flow.Semaphore
 
 	mu     sync.Mutex
 	client *kgo.Client
+	spent  bool // the client failed for good and is to be replaced
 	closed bool
 }
 
@@ -53,7 +64,7 @@ func New(cfg Config) (*Sink, error) {
 	if len(cfg.Brokers) == 0 && len(cfg.Options) == 0 {
 		return nil, errors.New("kafka: brokers is empty; name at least one host:port")
 	}
-	return &Sink{cfg: cfg}, nil
+	return &Sink{cfg: cfg, room: flow.NewSemaphore(mostHeld)}, nil
 }
 
 // Limits implements sink.Limited.
@@ -70,125 +81,49 @@ func (s *Sink) connect() (*kgo.Client, error) {
 	if s.client != nil {
 		return s.client, nil
 	}
-	opts := []kgo.Opt{
-		kgo.DefaultProduceTopic(s.cfg.Topic),
-		kgo.ProducerLinger(0),
-		kgo.MaxBufferedBytes(mostBufferBytes),
-		kgo.MaxBufferedRecords(4 * mostMessages),
-		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
-		kgo.UnknownTopicRetries(2),
-	}
+	opts := append([]kgo.Opt(nil), s.cfg.Options...)
 	if len(s.cfg.Brokers) > 0 {
 		opts = append(opts, kgo.SeedBrokers(s.cfg.Brokers...))
 	}
-	cl, err := kgo.NewClient(append(opts, s.cfg.Options...)...)
+	cl, err := kgo.NewClient(append(opts,
+		kgo.DefaultProduceTopic(s.cfg.Topic),
+		kgo.ProducerLinger(0),
+		kgo.ProducerBatchMaxBytes(recordBatchMost),
+		// Never reached: room is the bound, and one that knows of ctx.
+		kgo.MaxBufferedBytes(2*mostHeld), kgo.MaxBufferedRecords(2*mostHeld/recordOverhead),
+		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
+		kgo.UnknownTopicRetries(2),
+	)...)
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}
-	s.client = cl
+	s.client, s.spent = cl, false
 	return cl, nil
 }
 
-// Write produces the batch and waits until the brokers have all of it.
-func (s *Sink) Write(ctx context.Context, batch []sink.Message) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	cl, err := s.connect()
-	if err != nil {
-		return err
-	}
-	w := &write{left: len(batch), done: make(chan struct{}), errs: make([]error, len(batch))}
-	recs := make([]kgo.Record, len(batch))
-	for i := range batch {
-		recs[i] = record(&batch[i])
-		// The client keeps what it is given after ctx ended; the caller's memory is
-		// not ours by then, so record has copied it.
-		cl.Produce(ctx, &recs[i], w.promise(i))
-	}
-	select {
-	case <-w.done:
-		return w.err(batch)
-	case <-ctx.Done():
-		return fmt.Errorf("kafka: produce to %s: outcome unknown: %w", s.cfg.Topic, ctx.Err())
+// retire notes that cl failed for good: it has no producer ID and will never
+// ask for another, or it knows the topic by the ID of one that was deleted.
+func (s *Sink) retire(cl *kgo.Client) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spent = s.spent || s.client == cl
+}
+
+// replaceSpent closes a client that was retired. Only who has all the room may
+// call it: what the old client still held could overtake what the new one writes.
+func (s *Sink) replaceSpent() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.spent && s.client != nil {
+		s.client.Close()
+		s.client = nil
 	}
 }
 
-func record(m *sink.Message) kgo.Record {
-	buf := make([]byte, 0, len(m.Key)+len(m.Value))
-	r := kgo.Record{Timestamp: m.Timestamp}
-	if m.Key != nil {
-		buf = append(buf, m.Key...)
-		r.Key = buf[:len(m.Key):len(m.Key)]
-	}
-	if m.Value != nil {
-		buf = append(buf, m.Value...)
-		r.Value = buf[len(m.Key):]
-	}
-	for _, h := range m.Headers {
-		r.Headers = append(r.Headers, kgo.RecordHeader{Key: h.Key, Value: append([]byte(nil), h.Value...)})
-	}
-	return r
-}
-
-// write gathers the promises of a batch.
-type write struct {
-	mu     sync.Mutex
-	left   int
-	failed bool
-	errs   []error
-	done   chan struct{}
-}
-
-func (w *write) promise(i int) func(*kgo.Record, error) {
-	return func(_ *kgo.Record, err error) {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if err != nil {
-			w.errs[i], w.failed = classify(err), true
-		}
-		if w.left--; w.left == 0 {
-			close(w.done)
-		}
-	}
-}
-
-// err says which messages failed. One that follows a failed one of its key is
-// reported too even when it was written: it will be written again behind it.
-func (w *write) err(batch []sink.Message) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.failed {
-		return nil
-	}
-	var be sink.BatchError
-	bad := make(map[string]bool)
-	for i, err := range w.errs {
-		key := string(batch[i].Key)
-		switch {
-		case err != nil:
-			bad[key] = true
-			be.Add(i, err)
-		case bad[key] && batch[i].Key != nil:
-			be.Add(i, sink.ErrBehindFailed)
-		}
-	}
-	return be.Err()
-}
-
-// classify: what is wrong with the record is rejected, everything else passes.
-func classify(err error) error {
-	wrapped := fmt.Errorf("kafka: produce: %w", err)
-	switch {
-	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.InvalidRecord), errors.Is(err, kerr.CorruptMessage),
-		errors.Is(err, kerr.InvalidTimestamp), errors.Is(err, kerr.RecordListTooLarge):
-		return flow.Permanent(wrapped)
-	case errors.Is(err, kgo.ErrMaxBuffered), errors.Is(err, kerr.ThrottlingQuotaExceeded),
-		errors.Is(err, kerr.NotEnoughReplicas), errors.Is(err, kerr.NotEnoughReplicasAfterAppend), errors.Is(err, kerr.RequestTimedOut),
-		errors.Is(err, kerr.UnknownTopicOrPartition), errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
-		return flow.Overloaded(wrapped, 0) // the sink is not there for any record
-	}
-	return wrapped
+func (s *Sink) isSpent() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.spent
 }
 
 // Ping checks that the topic exists.
@@ -201,13 +136,18 @@ func (s *Sink) Ping(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("kafka: %w", err)
 	}
-	if err := topics[s.cfg.Topic].Err; err != nil || !topics.Has(s.cfg.Topic) {
-		return fmt.Errorf("kafka: topic %q: %w; create it first", s.cfg.Topic, errors.Join(err))
+	err = kerr.UnknownTopicOrPartition
+	if d, ok := topics[s.cfg.Topic]; ok {
+		err = d.Err
+	}
+	if err != nil {
+		return fmt.Errorf("kafka: topic %q: %w", s.cfg.Topic, err)
 	}
 	return nil
 }
 
-// Close ends the client. Writes in flight fail. It may be called twice.
+// Close ends the client. Writes in flight fail; every other one has waited for
+// its acknowledgement already. It may be called twice.
 func (s *Sink) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

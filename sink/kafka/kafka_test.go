@@ -31,7 +31,7 @@ func TestConformance(t *testing.T) {
 			if !down.Load() {
 				return nil, nil, false
 			}
-			return refuse(req.(*kmsg.ProduceRequest)), nil, true
+			return answer(req.(*kmsg.ProduceRequest), kerr.NotEnoughReplicas), nil, true
 		})
 		s, err := kafka.New(kafka.Config{Brokers: cluster.ListenAddrs(), Topic: topic})
 		if err != nil {
@@ -50,15 +50,15 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// refuse answers as a broker does whose replicas are gone.
-func refuse(req *kmsg.ProduceRequest) kmsg.Response {
+// answer refuses every partition of a request.
+func answer(req *kmsg.ProduceRequest, why *kerr.Error) kmsg.Response {
 	resp := req.ResponseKind().(*kmsg.ProduceResponse)
 	for _, rt := range req.Topics {
 		st := kmsg.NewProduceResponseTopic()
 		st.Topic, st.TopicID = rt.Topic, rt.TopicID
 		for _, rp := range rt.Partitions {
 			sp := kmsg.NewProduceResponseTopicPartition()
-			sp.Partition, sp.ErrorCode = rp.Partition, kerr.NotEnoughReplicas.Code
+			sp.Partition, sp.ErrorCode = rp.Partition, why.Code
 			st.Partitions = append(st.Partitions, sp)
 		}
 		resp.Topics = append(resp.Topics, st)
