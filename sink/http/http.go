@@ -1,23 +1,20 @@
 // Package http is the sink that sends messages to an HTTP service: one request
 // a message, or batches as lines of JSON or as a JSON array.
+//
+// A status is the answer for all that a request carried: a service that takes
+// only part of a batch must refuse it. Redirects are not followed.
 package http
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
-	"unicode"
 
-	"github.com/weir-kafka/weir/flow"
 	"github.com/weir-kafka/weir/sink"
 )
 
@@ -30,7 +27,10 @@ type Config struct {
 	MaxBytes    int                    `yaml:"max_bytes" doc:"The most bytes in one batch."`
 	ContentType string                 `yaml:"content_type" doc:"Content-Type of a request. Defaults to what the batch is."`
 	Headers     map[string]sink.Secret `yaml:"headers" doc:"Headers of every request. Give secrets as ${VAR} or ${file:/path}."`
-	MaxConns    int                    `yaml:"-"` // connections to keep: the limit of calls in flight
+	// MaxConns bounds the connections, in use and idle; it should be the most calls
+	// that may be in flight, which is the default of 1024 for less than 1. What a
+	// lower limit leaves idle is closed after a minute.
+	MaxConns int `yaml:"-"`
 }
 
 // The kinds of batch.
@@ -40,24 +40,22 @@ const (
 	batchJSON   = "json"
 )
 
-// DefaultConfig returns the defaults.
+// DefaultConfig returns the defaults; only URL must be set.
 func DefaultConfig() Config {
 	return Config{Method: http.MethodPost, Batch: batchNone, MaxMessages: 500, MaxBytes: 1 << 20, MaxConns: 1024}
 }
 
-// maxBody is how much of a response is read: enough for its reason and to keep
-// the connection, not enough to be flooded.
-const maxBody = 64 << 10
-
 // ErrClosed is returned by a write to a sink that was closed.
 var ErrClosed = errors.New("http: the sink is closed")
 
-// Sink sends. Its pool has as many connections as calls may be in flight.
+// Sink sends. Each connection carries a call or waits idle for the next one, so
+// there are as many as calls were in flight lately.
 type Sink struct {
 	cfg    Config
 	client *http.Client
 	closed atomic.Bool
-	shown  string // the URL without what may be secret
+	shown  string            // the URL without what may be secret
+	mask   *strings.Replacer // takes secrets out of what a service answers
 }
 
 // New checks cfg; the first write connects.
@@ -65,10 +63,10 @@ func New(cfg Config) (*Sink, error) {
 	u, err := url.Parse(cfg.URL)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("http: url: it does not parse; write it as http://host:port/path")
+		return nil, errors.New("http: url: it does not parse; write it as http://host:port/path")
 	case cfg.URL == "":
 		return nil, errors.New("http: url is empty; write it as http://host:port/path")
-	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
 		return nil, fmt.Errorf("http: url: %q is not an http or https address; write it as http://host:port/path", redact(u))
 	}
 	switch cfg.Method {
@@ -79,26 +77,37 @@ func New(cfg Config) (*Sink, error) {
 	if err := cfg.setType(); err != nil {
 		return nil, err
 	}
+	if err := checkHeaders(cfg.Headers); err != nil {
+		return nil, err
+	}
 	if cfg.MaxMessages < 1 || cfg.MaxBytes < 1 {
 		return nil, errors.New("http: max_messages and max_bytes must be at least 1")
 	}
 	if cfg.MaxConns < 1 {
 		cfg.MaxConns = DefaultConfig().MaxConns
 	}
-	tr := &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		MaxConnsPerHost:     cfg.MaxConns,
-		MaxIdleConns:        cfg.MaxConns,
-		MaxIdleConnsPerHost: cfg.MaxConns,
-		IdleConnTimeout:     60 * time.Second,
-		TLSHandshakeTimeout: 10 * time.Second,
-		ForceAttemptHTTP2:   true,
-	}
-	return &Sink{cfg: cfg, shown: redact(u), client: &http.Client{
-		Transport:     tr,
+	return &Sink{cfg: cfg, shown: redact(u), mask: masks(u, cfg.Headers), client: &http.Client{
+		Transport:     transport(cfg.MaxConns),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
+}
+
+// transport never waits on a dead HTTP/2 connection: without the pings all calls
+// would share it until TCP gives up, a quarter of an hour later.
+func transport(conns int) *http.Transport {
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		MaxConnsPerHost:        conns,
+		MaxIdleConns:           conns,
+		MaxIdleConnsPerHost:    conns,
+		IdleConnTimeout:        60 * time.Second,
+		TLSHandshakeTimeout:    10 * time.Second,
+		MaxResponseHeaderBytes: maxBody,
+		DisableCompression:     true, // an answer is a few words, and no bomb
+		ForceAttemptHTTP2:      true,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
+	}
 }
 
 func (c *Config) setType() error {
@@ -113,10 +122,17 @@ func (c *Config) setType() error {
 	return nil
 }
 
-// redact shows a URL without user, password and query.
-func redact(u *url.URL) string {
-	shown := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
-	return shown.String()
+// checkHeaders refuses at the start what would fail every request.
+func checkHeaders(headers map[string]sink.Secret) error {
+	for k, v := range headers {
+		if k == "" || strings.ContainsFunc(k, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("()<>@,;:\\\"/[]?={}", r) }) {
+			return fmt.Errorf("http: headers: %q is not the name of a header", k)
+		}
+		if strings.ContainsFunc(v.Reveal(), func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+			return fmt.Errorf("http: headers: the value of %q holds a control character, a newline at its end perhaps", k)
+		}
+	}
+	return nil
 }
 
 // Limits implements sink.Limited.
@@ -125,160 +141,6 @@ func (s *Sink) Limits() sink.Limits {
 		return sink.Limits{Messages: 1}
 	}
 	return sink.Limits{Messages: s.cfg.MaxMessages, Bytes: s.cfg.MaxBytes}
-}
-
-// Write sends a batch in one request, or each message in its own. What an answer
-// means: 2xx done; 429, 503, 504 and 529 overload, with Retry-After; 408, every
-// other 5xx and no answer at all retry; everything else reject.
-func (s *Sink) Write(ctx context.Context, batch []sink.Message) error {
-	if s.closed.Load() {
-		return ErrClosed
-	}
-	if s.cfg.Batch != batchNone {
-		return s.writeBatch(ctx, batch)
-	}
-	if len(batch) == 1 {
-		return s.send(ctx, batch[0].Value, batch[0].Source.String())
-	}
-	var be sink.BatchError
-	failed := make(map[string]bool)
-	for i := range batch {
-		m := &batch[i]
-		if m.Key != nil && failed[string(m.Key)] {
-			be.Add(i, sink.ErrBehindFailed)
-			continue
-		}
-		if err := s.send(ctx, m.Value, m.Source.String()); err != nil {
-			be.Add(i, err)
-			failed[string(m.Key)] = true
-		}
-	}
-	return be.Err()
-}
-
-var errNotJSON = errors.New("the value is not JSON, which a batch needs; use batch none")
-
-func (s *Sink) writeBatch(ctx context.Context, batch []sink.Message) error {
-	var be sink.BatchError
-	var buf bytes.Buffer
-	failed := make(map[string]bool)
-	open, between, end := "", "\n", "\n"
-	if s.cfg.Batch == batchJSON {
-		open, between, end = "[", ",", "]"
-	}
-	sent := make([]int, 0, len(batch))
-	for i := range batch {
-		m := &batch[i]
-		if m.Key != nil && failed[string(m.Key)] {
-			be.Add(i, sink.ErrBehindFailed)
-			continue
-		}
-		if !json.Valid(m.Value) {
-			be.Add(i, flow.Permanent(errNotJSON))
-			failed[string(m.Key)] = true
-			continue
-		}
-		if len(sent) == 0 {
-			buf.WriteString(open)
-		} else {
-			buf.WriteString(between)
-		}
-		if err := json.Compact(&buf, m.Value); err != nil { // one line, whatever it was
-			return flow.Permanent(err)
-		}
-		sent = append(sent, i)
-	}
-	if len(sent) == 0 {
-		return be.Err()
-	}
-	buf.WriteString(end)
-	if err := s.send(ctx, buf.Bytes(), ""); err != nil {
-		return err // of the whole batch: who is to blame is found by sending less of it
-	}
-	return be.Err()
-}
-
-// send makes one request.
-func (s *Sink) send(ctx context.Context, body []byte, id string) error {
-	req, err := http.NewRequestWithContext(ctx, s.cfg.Method, s.cfg.URL, bytes.NewReader(body))
-	if err != nil {
-		return flow.Permanent(fmt.Errorf("http: %s: the request can not be made", s.shown))
-	}
-	req.Header.Set("Content-Type", s.cfg.ContentType)
-	if id != "" {
-		req.Header.Set("Idempotency-Key", id)
-	}
-	for k, v := range s.cfg.Headers {
-		req.Header.Set(k, v.Reveal())
-	}
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return s.unreached(ctx, err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
-	if resp.StatusCode/100 == 2 {
-		return nil // it took effect, whatever became of the rest of the answer
-	}
-	if err != nil {
-		return fmt.Errorf("http: %s: reading the answer: %w", s.shown, bare(err))
-	}
-	return s.verdict(resp, text)
-}
-
-// unreached says what a request without an answer means.
-func (s *Sink) unreached(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("http: %s: %w", s.shown, ctx.Err())
-	}
-	return fmt.Errorf("http: %s: %w", s.shown, bare(err))
-}
-
-// bare takes the URL, which may hold secrets, out of an error.
-func bare(err error) error {
-	var ue *url.Error
-	if errors.As(err, &ue) {
-		return ue.Err
-	}
-	return err
-}
-
-func (s *Sink) verdict(resp *http.Response, body []byte) error {
-	err := fmt.Errorf("http: %s: %s%s", s.shown, resp.Status, excerpt(body))
-	switch code := resp.StatusCode; {
-	case code == http.StatusTooManyRequests, code == http.StatusServiceUnavailable, code == http.StatusGatewayTimeout, code == 529:
-		return flow.Overloaded(err, retryAfter(resp.Header))
-	case code == http.StatusRequestTimeout, code >= 500:
-		return err
-	}
-	return flow.Permanent(err)
-}
-
-// retryAfter reads the header; a date is relative to the service's own clock.
-func retryAfter(h http.Header) time.Duration {
-	now, err := http.ParseTime(h.Get("Date"))
-	if err != nil {
-		now = time.Now()
-	}
-	after, _ := flow.ParseRetryAfter(h.Get("Retry-After"), now)
-	return after
-}
-
-// excerpt is the beginning of a body as one printable line.
-func excerpt(body []byte) string {
-	if len(body) > 200 {
-		body = body[:200]
-	}
-	s := strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, strings.ToValidUTF8(string(body), " "))
-	if s = strings.Join(strings.Fields(s), " "); s == "" {
-		return ""
-	}
-	return ": " + s
 }
 
 // Close closes idle connections; requests in flight finish. It may be called

@@ -132,9 +132,12 @@ func message(value string) []sink.Message {
 func TestAStatusIsAVerdict(t *testing.T) {
 	want := map[int]flow.Verdict{
 		200: flow.Done, 201: flow.Done, 202: flow.Done, 204: flow.Done,
-		408: flow.Retry, 500: flow.Retry, 502: flow.Retry,
+		408: flow.Retry, 500: flow.Retry, 501: flow.Retry, 502: flow.Retry,
 		429: flow.Overload, 503: flow.Overload, 504: flow.Overload, 529: flow.Overload,
-		301: flow.Reject, 400: flow.Reject, 401: flow.Reject, 404: flow.Reject, 409: flow.Reject, 413: flow.Reject, 422: flow.Reject,
+		400: flow.Reject, 410: flow.Reject, 413: flow.Reject, 422: flow.Reject, 499: flow.Reject,
+		// As true of any other message, so no reason to reject this one.
+		301: flow.Retry, 302: flow.Retry, 304: flow.Retry, 307: flow.Retry, 308: flow.Retry, 401: flow.Retry, 403: flow.Retry,
+		404: flow.Retry, 405: flow.Retry, 407: flow.Retry, 409: flow.Retry, 415: flow.Retry, 425: flow.Retry, 431: flow.Retry,
 	}
 	s := newService(t)
 	to := open(t, s.URL, "none")
@@ -168,11 +171,11 @@ func TestRetryAfterInSecondsAndAsADate(t *testing.T) {
 }
 
 func TestABodyIsWhatTheBatchSays(t *testing.T) {
-	batch := []sink.Message{{Value: []byte("{\"a\": 1,\n \"b\": 2}")}, {Value: []byte("3")}}
+	batch := []sink.Message{{Value: []byte("{\"a\": 1,\n \"b\": 2}")}, {Value: []byte("3")}, {}}
 	for kind, want := range map[string][]string{
-		"none":   {"{\"a\": 1,\n \"b\": 2}", "3"},
-		"ndjson": {"{\"a\":1,\"b\":2}\n3\n"},
-		"json":   {`[{"a":1,"b":2},3]`},
+		"none":   {"{\"a\": 1,\n \"b\": 2}", "3", ""},
+		"ndjson": {"{\"a\":1,\"b\":2}\n3\nnull\n"},
+		"json":   {`[{"a":1,"b":2},3,null]`},
 	} {
 		s := newService(t)
 		if err := open(t, s.URL, kind).Write(t.Context(), batch); err != nil {
@@ -224,12 +227,14 @@ func TestAWrongConfigIsRefused(t *testing.T) {
 		"another scheme": func(c *httpsink.Config) { c.URL = "ftp://host/" },
 		"a method":       func(c *httpsink.Config) { c.Method = "GET" },
 		"a batch":        func(c *httpsink.Config) { c.Batch = "xml" },
+		"a header name":  func(c *httpsink.Config) { c.Headers = map[string]sink.Secret{"a b": "1"} },
+		"a newline":      func(c *httpsink.Config) { c.Headers = map[string]sink.Secret{"Authorization": "hunter2\n"} },
 	} {
 		cfg := httpsink.DefaultConfig()
 		cfg.URL = "http://127.0.0.1:1/"
 		change(&cfg)
-		if _, err := httpsink.New(cfg); err == nil {
-			t.Errorf("%s was accepted", name)
+		if _, err := httpsink.New(cfg); err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v, want it refused without a secret", name, err)
 		}
 	}
 }
