@@ -18,6 +18,7 @@ type Failure struct {
 }
 
 // Add records that the message at index failed with err. A nil err is ignored.
+// A message is added once; whoever adds from several goroutines holds a lock.
 func (e *BatchError) Add(index int, err error) {
 	if err != nil {
 		e.failed = append(e.failed, Failure{index, err})
@@ -62,5 +63,5 @@ func AsBatchError(err error) (*BatchError, bool) {
 }
 
 // ErrBehindFailed is the reason of a message that was not delivered because an
-// earlier one of its key failed. It is retried.
-var ErrBehindFailed = errors.New("not delivered: an earlier message of its key failed")
+// earlier one, which it must not overtake, failed. It is retried.
+var ErrBehindFailed = errors.New("not delivered: an earlier message failed")

@@ -1,7 +1,13 @@
 package sink
 
+import (
+	"fmt"
+	"io"
+)
+
 // Secret is a string that no output shows: every way of printing, logging or
 // encoding it gives "***" (or nothing when it is empty). Reveal gives the text.
+// A reflective printer that reads unexported fields still sees it.
 type Secret string
 
 const masked = "***"
@@ -17,8 +23,9 @@ func (s Secret) String() string {
 	return masked
 }
 
-// GoString returns a mask.
-func (s Secret) GoString() string { return s.String() }
+// Format writes a mask for every verb; without it a verb that does not fit, as
+// %d, would show the text.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
 // MarshalText returns a mask.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

@@ -61,7 +61,9 @@ func (m *Message) Size() int {
 // Messages of one key stand in a batch in the order in which they must take
 // effect, and two batches that share a key are never written at the same time.
 // A sink that reports a [*BatchError] must not have delivered a message that
-// follows a failed one of the same key: it reports that one as failed too.
+// follows a failed one of the same key: it reports that one as failed too, with
+// [ErrBehindFailed]. A message that is at fault by itself may also fail the whole
+// call before anything was delivered: the caller finds it by writing less.
 type Sink interface {
 	Write(ctx context.Context, batch []Message) error
 }
