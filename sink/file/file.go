@@ -1,19 +1,18 @@
 // Package file is the sink that appends lines to a file. After a kill it goes
 // on without a torn line.
+//
+// The file may be renamed or removed meanwhile: what follows goes to a new one
+// of its name. A disk that hangs keeps a write, and Close, until it answers.
 package file
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 
-	"github.com/weir-kafka/weir/flow"
 	"github.com/weir-kafka/weir/sink"
 	"github.com/weir-kafka/weir/sink/internal/line"
 )
@@ -32,7 +31,7 @@ const (
 	fsyncNever    = "never"
 )
 
-// DefaultConfig returns the defaults.
+// DefaultConfig returns the defaults; only Path must be set.
 func DefaultConfig() Config { return Config{Format: string(line.JSON), Fsync: fsyncAlways} }
 
 // ErrClosed is returned by a write to a sink that was closed.
@@ -40,19 +39,33 @@ var ErrClosed = errors.New("file: the sink is closed")
 
 // Sink appends to one file, which it holds locked against other processes.
 type Sink struct {
-	cfg    Config
-	format line.Format
+	cfg      Config
+	format   line.Format
+	stop     chan struct{} // closed by Close
+	flushers sync.WaitGroup
 
-	mu      sync.Mutex
-	f       *os.File
-	size    int64 // behind the last whole line
-	buf     []byte
-	written uint64 // writes
-	closed  bool
+	mu       sync.Mutex
+	f        *os.File
+	size     int64   // behind the last whole line
+	durable  int64   // how much of it an fsync is known to have reached
+	next     *commit // of the writes that no fsync has begun for
+	flushing bool    // somebody syncs what next holds
+	late     error   // of an fsync that nobody waited for
+	closed   bool
+}
 
-	syncMu sync.Mutex
-	synced uint64 // writes that are on the disk
-	last   time.Time
+// commit is the outcome of one fsync, for the writes that share it.
+type commit struct {
+	done   chan struct{}
+	err    error // set before done is closed
+	writes int
+}
+
+func newCommit() *commit { return &commit{done: make(chan struct{})} }
+
+func (c *commit) settle(err error) {
+	c.err = err
+	close(c.done)
 }
 
 // New checks cfg; the file is opened by the first write.
@@ -67,166 +80,163 @@ func New(cfg Config) (*Sink, error) {
 	if cfg.Fsync != fsyncAlways && cfg.Fsync != fsyncInterval && cfg.Fsync != fsyncNever {
 		return nil, fmt.Errorf("file: fsync: %q is not always, interval or never", cfg.Fsync)
 	}
-	return &Sink{cfg: cfg, format: f}, nil
+	return &Sink{cfg: cfg, format: f, stop: make(chan struct{}), next: newCommit()}, nil
 }
+
+// Limits implements sink.Limited.
+func (*Sink) Limits() sink.Limits { return line.Limits() }
 
 // Ping opens the file.
 func (s *Sink) Ping(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.open()
-}
-
-// open opens and locks the file and cuts a torn last line: its message was never
-// acknowledged.
-func (s *Sink) open() error {
-	if s.closed {
-		return ErrClosed
-	}
-	if s.f != nil {
-		return nil
-	}
-	f, err := os.OpenFile(s.cfg.Path, os.O_RDWR|os.O_CREATE, 0o644)
-	if err != nil {
-		return fmt.Errorf("file: %w", err)
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = f.Close()
-		return fmt.Errorf("file: %s is in use by another process: %w", s.cfg.Path, err)
-	}
-	size, err := wholeLines(f)
-	if err == nil {
-		err = f.Truncate(size)
-	}
-	if err == nil {
-		_, err = f.Seek(size, io.SeekStart)
-	}
-	if err == nil {
-		err = syncDir(s.cfg.Path)
-	}
-	if err != nil {
-		_ = f.Close()
-		return fmt.Errorf("file: %w", err)
-	}
-	s.f, s.size = f, size
-	return nil
-}
-
-// syncDir makes a new file's name durable.
-func syncDir(path string) error {
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
-// wholeLines returns the size of f up to its last newline, searching backwards.
-func wholeLines(f *os.File) (int64, error) {
-	end, err := f.Seek(0, io.SeekEnd)
-	if err != nil {
-		return 0, err
-	}
-	buf := make([]byte, 64<<10)
-	for end > 0 {
-		n := min(int64(len(buf)), end)
-		if _, err := f.ReadAt(buf[:n], end-n); err != nil {
-			return 0, err
-		}
-		for i := n - 1; i >= 0; i-- {
-			if buf[i] == '\n' {
-				return end - n + i + 1, nil
-			}
-		}
-		end -= n
-	}
-	return 0, nil
+	return s.ready()
 }
 
 // Write appends a batch as whole lines. What could not be written whole is taken
-// back.
+// back, and a message that has no line fails the batch before anything is
+// written. When ctx ends before the disk has it, the outcome is not known.
 func (s *Sink) Write(ctx context.Context, batch []sink.Message) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	seq, be, err := s.append(batch)
+	text, err := s.format.Batch(nil, batch)
 	if err != nil {
+		return fmt.Errorf("file: %w", err)
+	}
+	c, err := s.append(text)
+	if err != nil || s.cfg.Fsync != fsyncAlways {
 		return err
 	}
-	if err := s.sync(seq); err != nil {
-		return err
+	select {
+	case <-c.done:
+		return c.err
+	case <-ctx.Done():
+		return fmt.Errorf("file: outcome unknown: %w", ctx.Err())
 	}
-	return be.Err()
 }
 
-func (s *Sink) append(batch []sink.Message) (uint64, *sink.BatchError, error) {
+// append writes text behind the last whole line and returns the fsync that will
+// reach it. The place is given with each write: after a failed one there may be
+// more in the file than lines.
+func (s *Sink) append(text []byte) (*commit, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.open(); err != nil {
-		return 0, nil, err
+	if err := s.late; err != nil {
+		s.late = nil
+		return nil, err
 	}
-	var be *sink.BatchError
-	s.buf, be = s.format.Batch(s.buf[:0], batch)
-	n, err := s.f.Write(s.buf)
-	if err != nil {
-		if n > 0 {
-			err = errors.Join(err, s.f.Truncate(s.size))
+	if err := s.ready(); err != nil {
+		return nil, err
+	}
+	if _, err := s.f.WriteAt(text, s.size); err != nil {
+		if cut := s.f.Truncate(s.size); cut != nil {
+			s.leave() // the next write opens it and cuts it
+			err = errors.Join(err, cut)
 		}
-		_, seekErr := s.f.Seek(s.size, io.SeekStart)
-		return 0, nil, verdict(errors.Join(err, seekErr))
+		return nil, wrap(err)
 	}
-	s.size += int64(n)
-	s.written++
-	return s.written, be, nil
+	s.size += int64(len(text))
+	if s.cfg.Fsync != fsyncNever {
+		s.next.writes++
+		if !s.flushing {
+			s.flushing = true
+			s.flushers.Go(s.flush)
+		}
+	}
+	return s.next, nil
 }
 
-// verdict: a full disk is a sink without room.
-func verdict(err error) error {
-	err = fmt.Errorf("file: %w", err)
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return flow.Overloaded(err, time.Second)
+func wrap(err error) error {
+	if err == nil {
+		return nil
 	}
-	return err
+	return line.Verdict(fmt.Errorf("file: %w", err))
 }
 
-// sync puts what was written up to seq on the disk. Writers that wait for the
-// same disk share its fsync.
-func (s *Sink) sync(seq uint64) error {
-	if s.cfg.Fsync == fsyncNever {
-		return nil
+// flush puts what was written on the disk until nothing is left to be. Writes
+// that come while an fsync runs share the next one.
+func (s *Sink) flush() {
+	if s.cfg.Fsync == fsyncInterval {
+		select {
+		case <-time.After(time.Second):
+		case <-s.stop:
+		}
 	}
-	s.syncMu.Lock()
-	defer s.syncMu.Unlock()
-	if s.synced >= seq {
-		return nil
+	for {
+		s.mu.Lock()
+		c, f, size := s.next, s.f, s.size
+		if c.writes == 0 {
+			s.flushing = false
+			s.mu.Unlock()
+			return
+		}
+		s.next = newCommit()
+		s.mu.Unlock()
+		err := wrap(f.Sync())
+		s.mu.Lock()
+		switch {
+		case s.f != f: // it was left meanwhile, which settled what came later
+		case err != nil:
+			s.distrust(err)
+		default:
+			s.durable = size
+		}
+		s.mu.Unlock()
+		c.settle(err)
 	}
-	if s.cfg.Fsync == fsyncInterval && time.Since(s.last) < time.Second {
-		return nil
-	}
-	s.mu.Lock()
-	f, written := s.f, s.written
-	s.mu.Unlock()
-	if f == nil {
-		return ErrClosed
-	}
-	if err := f.Sync(); err != nil {
-		return verdict(err)
-	}
-	s.synced, s.last = written, time.Now()
-	return nil
 }
 
-// Close syncs and closes the file. It may be called twice.
+// distrust gives up the file after an fsync failed: the system may have dropped
+// the pages and would call the next fsync a success. What no fsync has reached is
+// cut off, and its writes fail; under fsync interval it was acknowledged and
+// stays.
+func (s *Sink) distrust(err error) {
+	if s.cfg.Fsync == fsyncAlways {
+		_ = s.f.Truncate(s.durable)
+	}
+	s.release(err)
+}
+
+// leave syncs and closes the file.
+func (s *Sink) leave() {
+	var err error
+	if s.cfg.Fsync != fsyncNever {
+		err = wrap(s.f.Sync())
+	}
+	s.release(err)
+}
+
+// release closes the file and tells those who wait for an fsync what came of it.
+func (s *Sink) release(err error) {
+	if closed := wrap(s.f.Close()); err == nil {
+		err = closed
+	}
+	s.f = nil
+	c := s.next
+	s.next = newCommit()
+	c.settle(err)
+	if s.cfg.Fsync != fsyncAlways {
+		s.late = err
+	}
+}
+
+// Close syncs and closes the file and returns once no goroutine of the sink is
+// left. It may be called twice.
 func (s *Sink) Close() error {
-	s.syncMu.Lock()
-	defer s.syncMu.Unlock()
+	s.mu.Lock()
+	if !s.closed {
+		s.closed = true
+		close(s.stop)
+	}
+	s.mu.Unlock()
+	s.flushers.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.closed = true
 	if s.f == nil {
 		return nil
 	}
-	f := s.f
-	s.f = nil
-	return errors.Join(f.Sync(), f.Close())
+	c := s.next
+	s.leave()
+	return c.err
 }

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"syscall"
+	"time"
 	"unicode/utf8"
 
 	"github.com/weir-kafka/weir/flow"
@@ -86,25 +88,26 @@ func text(b []byte) (s *string, b64 []byte) {
 	return nil, b
 }
 
-// Batch encodes a batch. A message that has no line is reported, and with it the
-// later messages of its key: they may not take effect before it.
-func (f Format) Batch(b []byte, batch []sink.Message) ([]byte, *sink.BatchError) {
-	var be sink.BatchError
-	var bad map[string]error
+// Batch adds the lines of a batch, one each, to b. A message that has no line
+// fails all of them before anything was delivered: who it is, is found by writing
+// less, and nothing overtakes it.
+func (f Format) Batch(b []byte, batch []sink.Message) ([]byte, error) {
+	var err error
 	for i := range batch {
-		m := &batch[i]
-		if err := bad[string(m.Key)]; err != nil {
-			be.Add(i, sink.ErrBehindFailed)
-			continue
-		}
-		var err error
-		if b, err = f.Append(b, m); err != nil {
-			be.Add(i, err)
-			if bad == nil {
-				bad = make(map[string]error)
-			}
-			bad[string(m.Key)] = err
+		if b, err = f.Append(b, &batch[i]); err != nil {
+			return b, err
 		}
 	}
-	return b, &be
+	return b, nil
+}
+
+// Limits keeps what a batch needs as text in memory small.
+func Limits() sink.Limits { return sink.Limits{Messages: 10_000, Bytes: 4 << 20} }
+
+// Verdict says what a failed write means: a full disk is a sink without room.
+func Verdict(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return flow.Overloaded(err, time.Second)
+	}
+	return err
 }
