@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -93,6 +94,9 @@ func (s *Sink) connect() (*kgo.Client, error) {
 		kgo.MaxBufferedBytes(2*mostHeld), kgo.MaxBufferedRecords(2*mostHeld/recordOverhead),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
 		kgo.UnknownTopicRetries(2),
+		// A partition whose leader moved waits for new metadata; the client's own 5 s
+		// between two requests is as long as a write may take by default.
+		kgo.MetadataMinAge(time.Second),
 	)...)
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)

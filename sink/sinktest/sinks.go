@@ -26,6 +26,9 @@ func (m *Memory) Write(ctx context.Context, batch []sink.Message) error {
 	defer m.mu.Unlock()
 	for _, msg := range batch {
 		msg.Key, msg.Value, msg.Headers = bytes.Clone(msg.Key), bytes.Clone(msg.Value), slices.Clone(msg.Headers)
+		for i := range msg.Headers {
+			msg.Headers[i].Value = bytes.Clone(msg.Headers[i].Value)
+		}
 		m.msgs = append(m.msgs, msg)
 	}
 	return nil
@@ -79,6 +82,7 @@ func Partial(next sink.Sink, fault func(m *sink.Message) error) sink.Sink {
 	return sink.Func(func(ctx context.Context, batch []sink.Message) error {
 		var be sink.BatchError
 		var good []sink.Message
+		var at []int // index in batch of each good one
 		bad := make(map[string]bool)
 		for i := range batch {
 			m := &batch[i]
@@ -90,13 +94,19 @@ func Partial(next sink.Sink, fault func(m *sink.Message) error) sink.Sink {
 				be.Add(i, err)
 				bad[string(m.Key)] = true
 			default:
-				good = append(good, *m)
+				good, at = append(good, *m), append(at, i)
 			}
 		}
-		if len(good) > 0 {
-			if err := next.Write(ctx, good); err != nil {
-				return err
+		if len(good) == 0 {
+			return be.Err()
+		}
+		err := next.Write(ctx, good)
+		if inner, partial := sink.AsBatchError(err); partial {
+			for _, f := range inner.Failed() {
+				be.Add(at[f.Index], f.Err)
 			}
+		} else if err != nil {
+			return err
 		}
 		return be.Err()
 	})
