@@ -19,7 +19,7 @@ func TestNoOutputShowsASecret(t *testing.T) {
 	in := struct{ S map[string]sink.Secret }{map[string]sink.Secret{"k": s}}
 	var out bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%e", "%20v"} {
-		fmt.Fprintf(&out, verb+verb+verb, s, in, &in) //nolint:govet // verbs that do not fit are the point
+		fmt.Fprintf(&out, verb+verb+verb, s, in, &in)
 	}
 	_ = json.NewEncoder(&out).Encode(in)
 	for _, h := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {

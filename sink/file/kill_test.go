@@ -155,10 +155,10 @@ func writeBeyondTheLimit(path string) {
 		fits bool
 	}{{600, true}, {500, false}, {390, true}, {20, false}, {10, true}} {
 		if err := write(c.size); (err == nil) != c.fits {
-			die(fmt.Errorf("write %d of %d bytes: %v", i, c.size, err))
+			die(fmt.Errorf("write %d of %d bytes: %w", i, c.size, err))
 		}
 		if info, err := os.Stat(path); err != nil || info.Size() != []int64{600, 600, 990, 990, 1000}[i] {
-			die(fmt.Errorf("after write %d the file is %v (%v)", i, info, err))
+			die(fmt.Errorf("after write %d the file is %v (%w)", i, info, err))
 		}
 	}
 }
