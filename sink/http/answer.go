@@ -26,11 +26,8 @@ func (s *Sink) verdict(resp *http.Response, body []byte) error {
 	switch code {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusGatewayTimeout, 529:
 		return flow.Overloaded(err, retryAfter(resp.Header))
-	case http.StatusUnauthorized, http.StatusPaymentRequired, http.StatusForbidden, http.StatusNotFound,
-		http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusProxyAuthRequired, http.StatusRequestTimeout,
-		http.StatusConflict, http.StatusLengthRequired, http.StatusRequestURITooLong, http.StatusUnsupportedMediaType,
-		http.StatusExpectationFailed, http.StatusMisdirectedRequest, http.StatusLocked, http.StatusFailedDependency,
-		http.StatusTooEarly, http.StatusUpgradeRequired, http.StatusRequestHeaderFieldsTooLarge:
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired, http.StatusRequestTimeout,
+		http.StatusMisdirectedRequest, http.StatusTooEarly:
 		return err
 	}
 	if code/100 == 4 {

@@ -134,10 +134,11 @@ func TestAStatusIsAVerdict(t *testing.T) {
 		200: flow.Done, 201: flow.Done, 202: flow.Done, 204: flow.Done,
 		408: flow.Retry, 500: flow.Retry, 501: flow.Retry, 502: flow.Retry,
 		429: flow.Overload, 503: flow.Overload, 504: flow.Overload, 529: flow.Overload,
-		400: flow.Reject, 410: flow.Reject, 413: flow.Reject, 422: flow.Reject, 499: flow.Reject,
+		400: flow.Reject, 404: flow.Reject, 405: flow.Reject, 409: flow.Reject, 410: flow.Reject, 413: flow.Reject,
+		415: flow.Reject, 422: flow.Reject, 431: flow.Reject, 499: flow.Reject,
 		// As true of any other message, so no reason to reject this one.
-		301: flow.Retry, 302: flow.Retry, 304: flow.Retry, 307: flow.Retry, 308: flow.Retry, 401: flow.Retry, 403: flow.Retry,
-		404: flow.Retry, 405: flow.Retry, 407: flow.Retry, 409: flow.Retry, 415: flow.Retry, 425: flow.Retry, 431: flow.Retry,
+		301: flow.Retry, 302: flow.Retry, 304: flow.Retry, 307: flow.Retry, 308: flow.Retry,
+		401: flow.Retry, 403: flow.Retry, 407: flow.Retry, 421: flow.Retry, 425: flow.Retry,
 	}
 	s := newService(t)
 	to := open(t, s.URL, "none")

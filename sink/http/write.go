@@ -20,11 +20,10 @@ import (
 //
 //   - 2xx: done.
 //   - 429, 503, 504 and 529: overload, with Retry-After.
-//   - 400, 413, 422 and every 4xx not named below: reject. Of a batch that says
-//     only that somebody in it is at fault, or that it is too large.
-//   - What is as true of any other message is retried: no answer, 5xx, 408, 3xx,
-//     and what speaks of the address, the credentials or the state of the
-//     service: 401 to 407, 409, 411, 414, 415, 417, 421, 423 to 426, 431.
+//   - Every other 4xx: reject. Of a batch that says only that somebody in it is
+//     at fault, or that it is too large.
+//   - Retried: no answer, 5xx, 408, 3xx, and what speaks of the credentials or the
+//     connection and so is as true of any other message: 401, 403, 407, 421, 425.
 func (s *Sink) Write(ctx context.Context, batch []sink.Message) error {
 	if s.closed.Load() {
 		return ErrClosed
