@@ -112,8 +112,6 @@ type handover struct {
 // redo is records of one lane for which the handler failed: the first one and
 // those behind it, which must wait for it.
 type redo struct {
-	part    *partition
-	gen     uint64
 	taken   []lane.Taken[item]
 	attempt int32 // of the first, when it is tried again
 	due     time.Time

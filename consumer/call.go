@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 
+	"github.com/weir-kafka/weir/consumer/internal/lane"
 	"github.com/weir-kafka/weir/flow"
 	"github.com/weir-kafka/weir/sink"
 )
@@ -106,7 +107,7 @@ func (c *call) write(ctx context.Context, msgs []sink.Message) (err error) {
 // judge is what the limiter learns from a call. Of a batch error the worst
 // counts, but a rejected message says nothing about the sink's room.
 func judge(ctx context.Context, err error, messages int) (worst flow.Verdict, acked int) {
-	be, ok := sink.AsBatchError(err)
+	be, ok := partial(err, messages)
 	if !ok {
 		v := flow.Classify(err)
 		switch {
@@ -131,6 +132,21 @@ func judge(ctx context.Context, err error, messages int) (worst flow.Verdict, ac
 	return worst, max(messages-len(be.Failed()), 0)
 }
 
+// partial finds a batch error in err. One that names a message that the call did
+// not have is not believed about the others either.
+func partial(err error, messages int) (*sink.BatchError, bool) {
+	be, ok := sink.AsBatchError(err)
+	if !ok {
+		return nil, false
+	}
+	for _, f := range be.Failed() {
+		if f.Index < 0 || f.Index >= messages {
+			return nil, false
+		}
+	}
+	return be, true
+}
+
 // settle acknowledges what was delivered and decides about the rest.
 func (c *call) settle(ctx context.Context, err error) {
 	if err != nil {
@@ -138,8 +154,7 @@ func (c *call) settle(ctx context.Context, err error) {
 			c.spans[i].part().failed(c.spans[i].out.batch)
 		}
 	}
-	be, partial := sink.AsBatchError(err)
-	if partial {
+	if be, ok := partial(err, c.messages); ok {
 		c.settlePartial(ctx, be)
 		return
 	}
@@ -153,9 +168,7 @@ func (c *call) settle(ctx context.Context, err error) {
 	}
 }
 
-// settlePartial goes through the lane groups. Behind the first failed message of
-// a group nothing was delivered, which is the sink's contract, so the rest of
-// the group goes with it.
+// settlePartial goes through the lane groups.
 func (c *call) settlePartial(ctx context.Context, be *sink.BatchError) {
 	failed := make(map[int]error, len(be.Failed()))
 	for _, f := range be.Failed() {
@@ -169,31 +182,46 @@ func (c *call) settlePartial(ctx context.Context, be *sink.BatchError) {
 				parts := sp.cut(end)
 				group, sp = parts[0], parts[1]
 			}
-			k := group.from
-			for k < group.to && failed[at+k-group.from] == nil {
-				k++
-			}
-			bad := failed[at+k-group.from]
+			c.settleGroup(ctx, group, func(k int) error { return failed[at+k-group.from] })
 			at += group.size()
-			c.settleGroup(ctx, group, k, bad)
 		}
 	}
 }
 
-// settleGroup acknowledges messages before k and blames the one at k.
-func (c *call) settleGroup(ctx context.Context, group span, k int, bad error) {
-	switch k {
-	case group.to:
-		c.stage.acked(group, k)
-	case group.from:
-		c.stage.failed(ctx, c, group, bad, true)
-	default:
-		parts := group.cut(k)
-		blamed := *parts[0].then
-		parts[0].then = nil
-		c.stage.acked(parts[0], k)
-		c.stage.failed(ctx, c, blamed, bad, true)
+// settleGroup acknowledges what was delivered of one lane and blames the first
+// message that was not; what else was not is written after it. A message behind
+// a failed one can only have been delivered if it has another key, of which
+// order: partition knows nothing: there it is written again, in its turn.
+func (c *call) settleGroup(ctx context.Context, group span, bad func(k int) error) {
+	s, p := c.stage, group.part()
+	var failed []span // runs of messages
+	for from, to := group.from, 0; from < group.to; from = to {
+		fails := func(k int) bool { return bad(k) != nil || len(failed) > 0 && s.c.laneMode == lane.Serial }
+		for to = from + 1; to < group.to && fails(to) == fails(from); to++ {
+		}
+		switch {
+		case !fails(from):
+			s.c.settle(p, p.ack(group.out, from, to))
+		case from == group.from:
+			run := group
+			run.to, run.then = to, nil
+			failed = append(failed, run)
+		default:
+			failed = append(failed, span{out: group.out, from: from, to: to, g: group.g})
+		}
 	}
+	if len(failed) == 0 {
+		if group.then != nil {
+			s.requeue(*group.then)
+		}
+		return
+	}
+	last := len(failed) - 1
+	failed[last].then = group.then
+	for i := range last {
+		failed[i].then = &failed[i+1]
+	}
+	s.failed(ctx, c, failed[0], bad(failed[0].from), true)
 }
 
 // acked marks a span as delivered and lets go what waited for it.

@@ -245,18 +245,23 @@ func (g *ledger) Write(ctx context.Context, batch []sink.Message) error {
 			return err
 		}
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	for _, m := range batch {
-		g.effects = append(g.effects, effect{m.Source.Partition, m.Source.Offset, string(m.Key), time.Now()})
-		g.seen[m.Source.String()]++
-		k := fmt.Sprintf("%d/%s", m.Source.Partition, m.Key)
-		if last, ok := g.last[k]; ok && !g.unordered && m.Source.Offset <= last && g.seen[m.Source.String()] == 1 {
-			g.wrong = append(g.wrong, fmt.Sprintf("key %s: offset %d after %d", k, m.Source.Offset, last))
-		}
-		g.last[k] = max(g.last[k], m.Source.Offset)
+		g.take(m)
 	}
 	return nil
+}
+
+// take notes that m has its effect.
+func (g *ledger) take(m sink.Message) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.effects = append(g.effects, effect{m.Source.Partition, m.Source.Offset, string(m.Key), time.Now()})
+	g.seen[m.Source.String()]++
+	k := fmt.Sprintf("%d/%s", m.Source.Partition, m.Key)
+	if last, ok := g.last[k]; ok && !g.unordered && m.Source.Offset <= last && g.seen[m.Source.String()] == 1 {
+		g.wrong = append(g.wrong, fmt.Sprintf("key %s: offset %d after %d", k, m.Source.Offset, last))
+	}
+	g.last[k] = max(g.last[k], m.Source.Offset)
 }
 
 // forget begins a new page.
