@@ -43,7 +43,7 @@ const (
 )
 
 func newCrew(c *Consumer, most int) *crew {
-	w := &crew{c: c, most: most, watch: watch{busy: make(map[*hand]uint64), wake: make(chan struct{}, 1)}, hungry: make(chan struct{}, 1)}
+	w := &crew{c: c, most: most, watch: watch{busy: make(map[*hand]looked), wake: make(chan struct{}, 1)}, hungry: make(chan struct{}, 1)}
 	w.wake.L = &w.mu
 	return w
 }
@@ -158,8 +158,16 @@ func (w *crew) learn(took time.Duration, records int) {
 }
 
 // hangs is told when a call hung: a handler that used to be quick may have become
-// slow for every record, and must be given fewer at once.
-func (w *crew) hangs() { w.learn(lookEvery, 1) }
+// slow for every record, and must be given fewer at once. Its worker is lost for
+// now; another takes its place if there is work.
+func (w *crew) hangs(ctx context.Context) {
+	w.learn(lookEvery, 1)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.head < len(w.queue) {
+		w.staff(ctx)
+	}
+}
 
 // work is one worker.
 func (w *crew) work(ctx context.Context) {

@@ -76,13 +76,8 @@ func (c *Consumer) deadLetter(b *batch, i int, why verdictOf) {
 	rec := b.taken[i].Item.rec
 	p.mu.Unlock()
 	o := &out{batch: b, stage: c.dead, recs: []int32{int32(i)}, ends: []int32{1}, msgs: make([]sink.Message, 1)}
-	switch {
-	case again: // it is there already; this message needs nothing more
+	if again { // it is there already; this message needs nothing more
 		c.settle(p, p.ack(o, 0, 1))
-		return
-	case c.dead == nil:
-		c.settle(p, p.abandon(o, 0, 1))
-		c.fail(&RejectedError{p.topic, p.partition, rec.Offset, why.step, why.err})
 		return
 	}
 	o.msgs[0] = deadMessage(p, rec, why)

@@ -160,6 +160,49 @@ func TestARejectedRecordWithoutDeadLettersStopsTheConsumer(t *testing.T) {
 	})
 }
 
+// What stands behind the rejected record in its lane must not overtake it: after
+// a restart it would come again, behind its successors.
+func TestNothingOvertakesARejectedRecordThatStopsTheConsumer(t *testing.T) {
+	poison := func(offset int64) bool { return offset == 40 }
+	reject := flow.Permanent(errors.New("boom"))
+	for name, tc := range map[string]struct {
+		handler handlers.Handler
+		sink    func(ctx context.Context, batch []sink.Message) error
+	}{
+		"handler": {handler: failingAt(40, func() error { return reject })},
+		"sink": {sink: func(_ context.Context, batch []sink.Message) error {
+			for _, m := range batch {
+				if poison(m.Source.Offset) {
+					return reject
+				}
+			}
+			return nil
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inLab(t, 1, func(l *lab) {
+				l.produce(1, 400, 2)
+				l.ledger.before = tc.sink
+				m := l.run(l.config(), l.to(tc.handler))
+				err := <-m.done
+				m.once.Do(func() { m.err = err })
+				var rejected *consumer.RejectedError
+				if !errors.As(err, &rejected) || rejected.Offset != 40 {
+					l.Fatalf("Run returned %v, want the rejected record 40", err)
+				}
+				for o := int64(40); o < 400; o += 2 {
+					if l.ledger.has(0, o) {
+						l.Fatalf("offset %d of the same key was delivered", o)
+					}
+				}
+				if r := m.Explain(); r.HeldBytes != 0 || r.HeldRecords != 0 {
+					l.Errorf("%d bytes and %d records are still counted", r.HeldBytes, r.HeldRecords)
+				}
+			})
+		})
+	}
+}
+
 func TestARecordThatTheSinkRejectsGoesToTheDeadLetters(t *testing.T) {
 	inLab(t, 1, func(l *lab) {
 		l.produce(1, 200, 20)

@@ -192,7 +192,8 @@ func (h *hand) refused(err error) bool {
 	if v == flow.Ignore && p.ctx.Err() == nil {
 		v = flow.Retry
 	}
-	if v == flow.Reject || v == flow.Retry && int(st.attempt) >= h.c.cfg.Attempts {
+	hopeless := v == flow.Reject || v == flow.Retry && int(st.attempt) >= h.c.cfg.Attempts
+	if hopeless && h.c.dead != nil {
 		st.handled, st.wait = true, 1
 		h.c.metrics.handlerFailed(v)
 		b.rejects = append(b.rejects, rejected{i, verdictOf{step: "handler", err: err, attempts: int(st.attempt)}})
@@ -207,6 +208,10 @@ func (h *hand) refused(err error) bool {
 	wait := max(h.c.backoff.Delay(int(st.attempt), rand.Float64), flow.RetryAfter(err))
 	if v == flow.Overload {
 		wait = max(wait, 50*time.Millisecond)
+	}
+	if hopeless { // and nobody to keep it: the lane stays as it is until the end
+		wait = h.c.cfg.Drain
+		h.c.fail(&RejectedError{p.topic, p.partition, h.rec.Offset, "handler", err})
 	}
 	end := b.groupEnd(i)
 	b.groups[st.group].redo = &redo{

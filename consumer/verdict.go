@@ -94,8 +94,15 @@ func (s *writeStage) isolate(sp span, after time.Duration) {
 }
 
 // reject gives the record of the span's first message to the dead letters and
-// goes on with the rest.
+// goes on with the rest. Without dead letters the consumer ends, and until then
+// the span keeps its lanes: what stands behind must not overtake it.
 func (s *writeStage) reject(sp span, err error) {
+	if s.c.dead == nil {
+		s.park(sp, s.delay(sp.tries))
+		at := sp.out.msgs[sp.from].Source
+		s.c.fail(&RejectedError{at.Topic, at.Partition, at.Offset, "sink " + s.name, err})
+		return
+	}
 	head, rest := sp, sp
 	head.to, rest.from = sp.from+1, sp.from+1
 	switch {

@@ -12,21 +12,24 @@ import (
 // holds up only its own lane, however many others were taken with it.
 type watch struct {
 	mu   sync.Mutex
-	busy map[*hand]uint64 // workers that hold several records, and their word when last looked at
+	busy map[*hand]looked // workers that hold records
 	wake chan struct{}
+}
+
+// looked is what the watch knows of a worker.
+type looked struct {
+	word    uint64 // when last looked at
+	records int    // of its batch
 }
 
 // lookEvery is how often the watch looks at the workers. A call that is seen
 // twice hangs, as far as the other lanes of its batch are concerned.
 const lookEvery = 5 * time.Millisecond
 
-// begin and end say that a worker holds a batch. One record has nothing to lose.
+// begin and end say that a worker holds a batch.
 func (w *watch) begin(h *hand, records int) {
-	if records < 2 {
-		return
-	}
 	w.mu.Lock()
-	w.busy[h] = 0
+	w.busy[h] = looked{records: records}
 	first := len(w.busy) == 1
 	w.mu.Unlock()
 	if first {
@@ -69,16 +72,19 @@ func (w *watch) run(ctx context.Context, c *crew) {
 func (w *watch) look(ctx context.Context, c *crew) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for h, seen := range w.busy {
+	for h, was := range w.busy {
 		word := h.word.Load()
-		w.busy[h] = word
-		if word%2 == 1 && word == seen {
+		w.busy[h] = looked{word, was.records}
+		if word%2 == 0 || word != was.word {
+			continue
+		}
+		if was.records > 1 { // one record has nobody to hold up
 			if handled, extra := h.takeAway(word); handled != nil {
 				c.running.Go(func() { c.c.dispatchBatch(ctx, handled, extra) })
 			}
-			c.hangs()
-			delete(w.busy, h)
 		}
+		c.hangs(ctx)
+		delete(w.busy, h)
 	}
 	return len(w.busy) > 0
 }
