@@ -14,6 +14,10 @@ import (
 // (160 B), a lane node (32 B), its place in a batch (64 B) and its message (144 B).
 const recordOverhead = 400
 
+// messageOverhead is what a message costs beside its bytes, if it is not the one
+// that its record counts.
+const messageOverhead = 150
+
 // batches keeps the memory of large batches, by the power of two that holds
 // their records. Small ones are made anew: they are small because their handler
 // is slow, and there may be hundreds.

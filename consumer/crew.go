@@ -21,8 +21,7 @@ type crew struct {
 
 	mu      sync.Mutex
 	wake    sync.Cond
-	queue   []*partition // with work, each once, served in turn
-	head    int
+	queue   fifo[*partition] // with work, each once, served in turn
 	workers int
 	idle    int
 	closed  bool
@@ -56,7 +55,7 @@ func (w *crew) offer(ctx context.Context, p *partition) {
 		return
 	}
 	p.offered = true
-	w.queue = append(w.queue, p)
+	w.queue.push(p)
 	w.staff(ctx)
 }
 
@@ -78,8 +77,7 @@ func (w *crew) slow() bool { return w.perRecord.Load() > int64(slowRecord) }
 func (w *crew) next() (*partition, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for w.head == len(w.queue) {
-		w.queue, w.head = w.queue[:0], 0
+	for w.queue.len() == 0 {
 		if w.closed {
 			return nil, false
 		}
@@ -90,11 +88,9 @@ func (w *crew) next() (*partition, bool) {
 	if w.closed {
 		return nil, false
 	}
-	p := w.queue[w.head]
-	w.queue[w.head] = nil
-	w.head++
+	p := w.queue.pop()
 	p.offered = false
-	if w.head == len(w.queue) {
+	if w.queue.len() == 0 {
 		select {
 		case w.hungry <- struct{}{}:
 		default:
@@ -116,7 +112,7 @@ func (w *crew) awaitDemand(ctx context.Context) {
 	case <-w.hungry: // of an earlier time
 	default:
 	}
-	enough := w.head < len(w.queue)
+	enough := w.queue.len() > 0
 	w.mu.Unlock()
 	if !enough {
 		return
@@ -164,7 +160,7 @@ func (w *crew) hangs(ctx context.Context) {
 	w.learn(lookEvery, 1)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.head < len(w.queue) {
+	if w.queue.len() > 0 {
 		w.staff(ctx)
 	}
 }

@@ -81,6 +81,7 @@ func (c *Consumer) deadLetter(b *batch, i int, why verdictOf) {
 		return
 	}
 	o.msgs[0] = deadMessage(p, rec, why)
+	c.settle(p, p.grow(b, int64(o.msgs[0].Size()+messageOverhead)))
 	c.totals.deadLetters.Add(1)
 	c.metrics.dead(flow.Classify(why.err))
 	c.log.Warn("record rejected", "topic", p.topic, "partition", p.partition, "offset", rec.Offset,

@@ -81,6 +81,9 @@ func (h *hand) keep() {
 		}
 		o.msgs = tail
 	}
+	if h.emitted > 1 {
+		h.extra += int64(h.emitted-1) * messageOverhead
+	}
 	st := &h.b.states[h.at]
 	st.handled, st.wait = true, h.emitted
 }
@@ -107,7 +110,7 @@ func (h *hand) handle(b *batch) *batch {
 	for i := range h.tails {
 		h.tails[i] = b.outs[i].msgs
 	}
-	defer clear(h.tails)
+	defer h.rest()
 	for h.at = 0; h.at < len(h.b.taken); h.at++ {
 		if b.part.keyed && h.at%nearby == 0 {
 			h.lookAhead()
@@ -133,6 +136,12 @@ func (h *hand) handle(b *batch) *batch {
 		}
 	}
 	return h.b
+}
+
+// rest lets go of what the hand had in its calls: it may wait for long.
+func (h *hand) rest() {
+	clear(h.tails)
+	h.b, h.rec = nil, handlers.Record{}
 }
 
 // nearby is how many records lookAhead reads.

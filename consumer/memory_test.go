@@ -102,3 +102,25 @@ func TestAFetchLargerThanTheBudgetStillFlows(t *testing.T) {
 		l.settled(4, 10)
 	})
 }
+
+// While partitions are drained the client is not told again and again to pause them.
+func TestADrainPausesNothing(t *testing.T) {
+	inLab(t, 4, func(l *lab) {
+		l.produceLarge(4, 40, 256<<10)
+		l.ledger.before = func(ctx context.Context, _ []sink.Message) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		p := l.to(nil)
+		p.Sink.Timeout = time.Hour
+		cfg := l.config()
+		cfg.Memory = 16 << 20
+		m := l.run(cfg, p)
+		l.until(time.Minute, "paused", func() bool { return m.Explain().State == consumer.StatePaused })
+		before := m.Explain().Pauses
+		m.mustEnd()
+		if got := m.Explain().Pauses; got != before {
+			t.Errorf("%d pauses during the drain, want 0", got-before)
+		}
+	})
+}

@@ -14,11 +14,13 @@ const reconcileEvery = 100 * time.Millisecond
 func (c *Consumer) reconcileLoop(ctx context.Context) {
 	t := time.NewTicker(reconcileEvery)
 	defer t.Stop()
-	for round := 0; ; round++ {
+	for round := 0; ; {
 		select {
 		case <-t.C:
-		case <-c.recheck:
-			round = 0
+			round++
+		case <-c.recheck: // often, while memory is what limits: the house is kept by the clock
+			c.reconcile(true)
+			continue
 		case <-ctx.Done():
 			return
 		}
@@ -53,7 +55,10 @@ func (c *Consumer) reconcile(whole bool) {
 		actual = pausedSet(c.client.PauseFetchPartitions(nil))
 	}
 	for i, p := range parts {
-		was := p.decided(r.parts[i], r.state)
+		was, ours := p.decided(r.parts[i], r.state)
+		if !ours {
+			continue
+		}
 		if whole {
 			was = actual[p.topic][p.partition]
 		}
@@ -76,14 +81,15 @@ func (c *Consumer) reconcile(whole bool) {
 	}
 }
 
-// decided stores the ruling and returns whether the partition was paused before.
-func (p *partition) decided(r partRuling, all State) (was bool) {
+// decided stores the ruling and returns whether the partition was paused before;
+// of one that is given back nothing is decided any more.
+func (p *partition) decided(r partRuling, all State) (was, ours bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	was = p.state == StatePaused
 	if p.life != live {
-		return was
+		return false, false
 	}
+	was = p.state == StatePaused
 	p.reasons = r.reasons
 	switch {
 	case r.paused:
@@ -91,7 +97,7 @@ func (p *partition) decided(r partRuling, all State) (was bool) {
 	default:
 		p.state = all
 	}
-	return was
+	return was, true
 }
 
 func pausedSet(m map[string][]int32) map[string]map[int32]bool {

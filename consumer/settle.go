@@ -26,6 +26,7 @@ func (p *partition) ack(o *out, from, to int) (s settled) {
 		for k := from; k < to; k++ {
 			p.messageEnded(o.batch, int(o.recs[k]), &s)
 		}
+		clear(o.msgs[from:to]) // the batch may wait for others for long
 	}
 	s.ready = p.hasWork()
 	return s
@@ -67,6 +68,7 @@ func (p *partition) abandon(o *out, from, to int) (s settled) {
 		o.batch.states[i].handled = false
 		p.messageEnded(o.batch, i, &s)
 	}
+	clear(o.msgs[from:to])
 	s.ready = p.hasWork()
 	return s
 }
@@ -99,6 +101,15 @@ func (p *partition) handled(b *batch, extra int64) (s settled) {
 	}
 	s.ready = p.hasWork()
 	return s
+}
+
+// grow counts bytes that were made for b, until it ends.
+func (p *partition) grow(b *batch, bytes int64) settled {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b.extra += bytes
+	p.held += bytes
+	return settled{bytes: -bytes}
 }
 
 // findEven looks for the out that has one message of every record.

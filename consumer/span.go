@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"slices"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // span is a run of messages of one out that still has to be written: [from, to),
@@ -82,20 +84,36 @@ func (s *span) middle() int {
 }
 
 // unpin copies what the span's messages point to, so that waiting for a retry
-// does not keep fetch responses alive.
+// does not keep fetch responses alive. What a message shares with its record it
+// shares with the copy: the budget counts it once.
 func (s *span) unpin() {
 	p := s.part()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	var from, to *kgo.Record
 	for k := s.from; k < s.to; k++ {
-		m := &s.out.msgs[k]
-		m.Key, m.Value, m.Headers = bytes.Clone(m.Key), bytes.Clone(m.Value), slices.Clone(m.Headers)
-		for h := range m.Headers {
-			m.Headers[h].Value = bytes.Clone(m.Headers[h].Value)
+		if i := s.out.recs[k]; k == s.from || i != s.out.recs[k-1] {
+			t := &s.out.batch.taken[i]
+			from, to = t.Item.rec, cloneRecord(t.Item.rec)
+			t.Item.rec = to
 		}
-		t := &s.out.batch.taken[s.out.recs[k]]
-		if t.Item.rec != nil {
-			t.Item.rec = cloneRecord(t.Item.rec)
+		m := &s.out.msgs[k]
+		m.Key, m.Value = moved(m.Key, from.Key, to.Key), moved(m.Value, from.Value, to.Value)
+		m.Headers = slices.Clone(m.Headers)
+		for h := range m.Headers {
+			if h < len(from.Headers) {
+				m.Headers[h].Value = moved(m.Headers[h].Value, from.Headers[h].Value, to.Headers[h].Value)
+			} else {
+				m.Headers[h].Value = bytes.Clone(m.Headers[h].Value)
+			}
 		}
 	}
+}
+
+// moved returns to if b is from, and otherwise a copy of b.
+func moved(b, from, to []byte) []byte {
+	if len(b) > 0 && sameBytes(b, from) {
+		return to
+	}
+	return bytes.Clone(b)
 }

@@ -57,6 +57,8 @@ func (s *writeStage) failed(ctx context.Context, c *call, sp span, err error, na
 		s.park(sp, s.delay(sp.charged))
 	case v == flow.Retry && works && !s.final:
 		s.isolate(sp, s.delay(1))
+	case v == flow.Overload && works && !sp.single() && s.c.now().Sub(sp.since) > patience:
+		s.isolate(sp, s.delay(sp.tries)) // one message may be what the sink has no answer to in time
 	default:
 		s.park(sp, max(s.delay(sp.tries), flow.RetryAfter(err)))
 	}

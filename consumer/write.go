@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"container/heap"
 	"context"
 	"math"
 	"math/rand/v2"
@@ -36,8 +37,8 @@ type writeStage struct {
 	open    atomic.Int64  // calls whose messages have no outcome yet
 
 	mu     sync.Mutex
-	queue  spanQueue // next to be written, in order
-	parked []span    // waiting for their retry
+	queue  fifo[span] // next to be written, in order
+	parked dueHeap    // waiting for their retry
 	calls  sync.WaitGroup
 }
 
@@ -110,7 +111,7 @@ func (s *writeStage) enqueue(o *out) {
 func (s *writeStage) park(sp span, after time.Duration) {
 	sp.due = s.c.now().Add(after)
 	s.mu.Lock()
-	s.parked = append(s.parked, sp)
+	heap.Push(&s.parked, sp)
 	s.mu.Unlock()
 	s.wake()
 }
@@ -178,17 +179,12 @@ func (s *writeStage) await(ctx context.Context) bool {
 func (s *writeStage) promote() (queued bool, due time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.c.now()
-	s.parked = slices.DeleteFunc(s.parked, func(sp span) bool {
-		if sp.due.After(now) {
-			if due.IsZero() || sp.due.Before(due) {
-				due = sp.due
-			}
-			return false
+	for now := s.c.now(); len(s.parked) > 0; {
+		if due = s.parked[0].due; due.After(now) {
+			break
 		}
-		s.queue.push(sp)
-		return true
-	})
+		s.queue.push(heap.Pop(&s.parked).(span)) //nolint:forcetypeassert // nothing else is in it
+	}
 	return s.queue.len() > 0, due
 }
 
@@ -228,7 +224,7 @@ func (s *writeStage) next(first bool) (span, bool) {
 			return span{}, false
 		}
 	}
-	if s.queue.spans[s.queue.head].alone && !first {
+	if s.queue.front().alone && !first {
 		return span{}, false
 	}
 	return s.queue.pop(), true
@@ -246,6 +242,7 @@ func (s *writeStage) purge(p *partition) {
 		gone = append(gone, sp)
 		return true
 	})
+	heap.Init(&s.parked)
 	s.mu.Unlock()
 	for _, sp := range gone {
 		s.abandon(sp)
