@@ -202,17 +202,18 @@ func (c *Consumer) Run(ctx context.Context) error {
 }
 
 // shutDown drains before leaving the group: while it leaves there are no
-// heartbeats.
+// heartbeats. It leaves before it waits for the workers: a handler that is deaf
+// to its context must not keep the partitions from others.
 func (c *Consumer) shutDown(work context.Context, endWork func()) {
 	c.draining.Store(true)
 	c.drain(work, c.partitions(), "shutdown")
 	endWork()
-	c.crew.close()
 	leave, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if err := c.client.LeaveGroupContext(leave); err != nil {
 		c.log.Warn("left the group without its answer; partitions stay reserved until the session ends", "err", err)
 	}
+	c.crew.close()
 	c.background.Wait()
 	c.client.CloseAllowingRebalance()
 	c.running.Store(false)

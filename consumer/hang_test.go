@@ -6,6 +6,7 @@ import (
 	"context"
 	"runtime"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -93,5 +94,33 @@ func TestOneHandlerIsEnough(t *testing.T) {
 		m := l.run(l.config(), l.to(slow(100*time.Millisecond)), consumer.WithHandlers(1))
 		m.ended("delivered", 2, 50)
 		l.settled(2, 50)
+	})
+}
+
+// A handler that is deaf keeps Run from returning, but not its successor from
+// the partitions.
+func TestAHandlerThatNeverReturnsDoesNotKeepThePartitions(t *testing.T) {
+	inLab(t, 2, func(l *lab) {
+		l.produce(2, 20, 20)
+		release := make(chan struct{})
+		let := sync.OnceFunc(func() { close(release) })
+		defer let()
+		m := l.run(l.config(), l.to(handlers.Func(func(_ context.Context, rec *handlers.Record, emit handlers.Emit) error {
+			if rec.Offset == 10 {
+				<-release
+			}
+			emit(rec.Message())
+			return nil
+		})))
+		l.until(time.Minute, "the others delivered", func() bool { return l.ledger.distinct() == 38 })
+		m.stop()
+		time.Sleep(35 * time.Second) // the drain and the goodbye
+		l.run(l.config(), l.to(nil))
+		l.until(10*time.Second, "delivered by the successor", func() bool { return l.ledger.distinct() == 40 })
+		let()
+		m.mustEnd()
+		if got := l.ledger.duplicates(); got != 0 {
+			l.Errorf("%d duplicates, want 0", got)
+		}
 	})
 }

@@ -124,3 +124,30 @@ func TestADrainPausesNothing(t *testing.T) {
 		}
 	})
 }
+
+// Records larger than a partition's share, among thousands of tiny ones.
+func TestRecordsLargerThanTheShareFlowAmongTinyOnes(t *testing.T) {
+	inLab(t, 12, func(l *lab) {
+		l.produce(12, 2000, 100)
+		l.produceLarge(4, 5, 3<<20)
+		l.produce(12, 2000, 100)
+		cfg := l.config()
+		cfg.Memory = 16 << 20
+		l.ledger.unordered = true // the keys repeat
+		l.ledger.before = func(ctx context.Context, _ []sink.Message) error {
+			time.Sleep(20 * time.Millisecond)
+			return nil
+		}
+		m := l.run(cfg, l.to(nil))
+		l.until(10*time.Minute, "delivered", func() bool { return l.ledger.distinct() == 12*4000+20 })
+		time.Sleep(2 * time.Second)
+		r := m.Explain()
+		if r.Totals.MaxHeld > int64(cfg.Memory) {
+			l.Errorf("held %d of %d bytes", r.Totals.MaxHeld, cfg.Memory)
+		}
+		if r.HeldBytes != 0 || r.State != consumer.StateOpen {
+			l.Errorf("state %s with %d bytes held, want open with 0", r.State, r.HeldBytes)
+		}
+		m.mustEnd()
+	})
+}

@@ -175,6 +175,11 @@ func (p *partition) giveBack(taken []lane.Taken[item], kept int32, gen uint64) (
 	defer p.mu.Unlock()
 	p.active -= int64(len(taken))
 	if p.life == live && p.gen == gen {
+		for i := range taken { // the housekeeping took these for queued and cloned
+			if it := &taken[i].Item; it.seq < p.clonedTo {
+				it.rec = cloneRecord(it.rec)
+			}
+		}
 		p.lanes.Return(taken, kept)
 		s.ready = p.hasWork()
 		return s
