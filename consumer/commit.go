@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -30,7 +31,7 @@ type mark struct {
 func (p *partition) mark() (m mark, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.life > draining {
+	if p.life > draining || p.gone {
 		return m, false
 	}
 	next, epoch, ok := p.tracker.Commit()
@@ -40,7 +41,7 @@ func (p *partition) mark() (m mark, ok bool) {
 		}
 		epoch = -1
 	}
-	if next < p.committed {
+	if next < max(p.committed, p.floor) {
 		return m, false
 	}
 	m = mark{p: p, gen: p.gen, next: next, epoch: epoch, whole: true, covered: p.uncommited}
@@ -100,6 +101,20 @@ func (c *Consumer) commitLoop(ctx context.Context) {
 func (c *Consumer) commit(ctx context.Context, parts []*partition) error {
 	c.commitMu.Lock()
 	defer c.commitMu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Kafka.RebalanceTimeout/4)
+	defer cancel()
+	err := c.send(ctx, parts)
+	var member newMemberError
+	if errors.As(err, &member) {
+		if err = c.catchUp(ctx, string(member)); err == nil {
+			err = c.send(ctx, parts)
+		}
+	}
+	return err
+}
+
+// send is commit under its mutex.
+func (c *Consumer) send(ctx context.Context, parts []*partition) error {
 	offsets := make(map[string]map[int32]kgo.EpochOffset)
 	marks := make(map[tp]mark)
 	for _, p := range parts {
@@ -116,18 +131,25 @@ func (c *Consumer) commit(ctx context.Context, parts []*partition) error {
 	if len(marks) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Kafka.RebalanceTimeout/4)
-	defer cancel()
 	ctx = kgo.PreCommitFnContext(ctx, func(req *kmsg.OffsetCommitRequest) error {
+		if c.committer != "" && req.MemberID != c.committer {
+			return newMemberError(req.MemberID)
+		}
+		c.committer = req.MemberID
 		addMetadata(req, marks)
 		return nil
 	})
 	var err error
 	start := c.now()
-	c.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, e error) {
-		err = applyCommit(marks, resp, e)
+	c.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, req *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, e error) {
+		err = c.applyCommit(marks, req, resp, e)
 	})
 	c.metrics.committed(err, c.now().Sub(start))
+	if isFenced(err) {
+		for _, p := range c.partitions() {
+			c.stopDraining(p)
+		}
+	}
 	return err
 }
 
@@ -144,24 +166,82 @@ func addMetadata(req *kmsg.OffsetCommitRequest, marks map[tp]mark) {
 }
 
 // applyCommit looks at every partition's code: no error of the whole does not
-// mean that any was committed.
-func applyCommit(marks map[tp]mark, resp *kmsg.OffsetCommitResponse, err error) error {
+// mean that any was committed. The client leaves topics nameless, known by their
+// id only, when the answer comes after it has joined again.
+func (c *Consumer) applyCommit(marks map[tp]mark, req *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, err error) error {
 	if err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
+	topics := make(map[[16]byte]string, len(req.Topics))
+	for i := range req.Topics {
+		topics[req.Topics[i].TopicID] = req.Topics[i].Topic
+	}
 	var errs []error
+	answered := 0
 	for _, t := range resp.Topics {
+		if t.Topic == "" {
+			t.Topic = topics[t.TopicID]
+		}
 		for _, part := range t.Partitions {
 			m, ok := marks[tp{t.Topic, part.Partition}]
 			if !ok {
 				continue
 			}
+			answered++
 			e := kerr.ErrorForCode(part.ErrorCode)
 			m.p.commitDone(m, e)
+			if isGone(e) {
+				c.stopDraining(m.p)
+			}
 			if e != nil {
 				errs = append(errs, fmt.Errorf("commit: %s/%d: %w", t.Topic, part.Partition, e))
 			}
 		}
 	}
+	if answered < len(marks) {
+		errs = append(errs, fmt.Errorf("commit: %d of %d partitions were not answered", len(marks)-answered, len(marks)))
+	}
 	return errors.Join(errs...)
+}
+
+// newMemberError stops a commit under a member id that has not committed yet.
+type newMemberError string
+
+func (e newMemberError) Error() string { return "commit: now member " + string(e) }
+
+// catchUp learns what the group committed while this member was out of it. A
+// member that was silent for too long is thrown out, its partitions go to others,
+// and when it learns this from a commit or a join, and not from a heartbeat, the
+// client joins under a new id and keeps its positions: nobody says lost. So what
+// is done here may lie behind what others have done, and its commit would rewind
+// them.
+func (c *Consumer) catchUp(ctx context.Context, member string) error {
+	offsets, err := kadm.NewClient(c.client).FetchOffsets(ctx, c.cfg.Kafka.Group)
+	if err != nil {
+		return fmt.Errorf("commit: what the group committed: %w", err)
+	}
+	for _, p := range c.partitions() {
+		if o, ok := offsets.Lookup(p.topic, p.partition); ok && o.Err == nil {
+			p.mu.Lock()
+			p.floor = max(p.floor, o.At)
+			p.mu.Unlock()
+		}
+	}
+	c.committer = member
+	return nil
+}
+
+// stopDraining ends the effects of a partition that is being given back and whose
+// commit was refused for good: it is the earliest sign that it has an owner
+// already. A live one goes on; the client joins again and says what became of it.
+func (c *Consumer) stopDraining(p *partition) {
+	p.mu.Lock()
+	ours := p.life == draining
+	p.mu.Unlock()
+	if !ours {
+		return
+	}
+	bytes, records, inFlight := p.kill(lost)
+	c.free(bytes, records)
+	c.log.Warn("partition lost while it was drained", "topic", p.topic, "partition", p.partition, "in_flight", inFlight)
 }

@@ -48,9 +48,11 @@ type Consumer struct {
 	started chan struct{} // closed once client is set: its callbacks run before NewClient returns
 	// work is the second of two contexts: Run's own ends taking, this one ends
 	// working. It lives here because the client's callbacks are given another.
-	work     context.Context
-	stop     context.CancelCauseFunc // ends taking with an error
-	commitMu sync.Mutex              // one commit at a time: snapshot, send, apply
+	work context.Context
+	stop context.CancelCauseFunc // ends taking with an error
+
+	commitMu  sync.Mutex // one commit at a time: snapshot, send, apply
+	committer string     // the member id of the last commit
 
 	mu    sync.RWMutex
 	parts map[tp]*partition

@@ -53,7 +53,7 @@ func (p *partition) report(now time.Time) PartitionReport {
 	r := PartitionReport{
 		Topic: p.topic, Partition: p.partition, State: p.state, Reasons: append([]string{}, p.reasons...),
 		Oldest: -1, LanesBusy: p.lanes.Busy(), HeldRecords: p.records, HeldBytes: p.held,
-		Committed: p.committed, DoneBeyond: int64(p.tracker.Beyond()), Lag: -1,
+		Committed: max(p.committed, p.floor), DoneBeyond: int64(p.tracker.Beyond()), Lag: -1,
 		DuplicatesIfKilled: p.uncommited + p.active,
 	}
 	if oldest, ok := p.tracker.Oldest(); ok {

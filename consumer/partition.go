@@ -56,9 +56,11 @@ type partition struct {
 	pushedWas uint64 // pushedTo a housekeeping round ago
 
 	committed    int64 // the broker's word, -1 for none
+	floor        int64 // what others committed while the group was without us
 	sentMap      string
 	mapWhole     bool
 	noMap        bool      // the broker refused the map
+	gone         bool      // the topic is another one now: nothing is committed
 	end          int64     // the log's end as of the last fetch, -1 for unknown
 	uncommited   int64     // records that became done since the last commit that covered them
 	oldestOffset int64     // as last reported
@@ -155,7 +157,7 @@ func (p *partition) reset() (bytes, records int64) {
 	bytes, records = p.dropQueued()
 	p.tracker = offset.NewTracker()
 	p.skip = offset.Map{}
-	p.committed, p.sentMap, p.uncommited = -1, "", 0
+	p.committed, p.floor, p.sentMap, p.uncommited = -1, 0, "", 0
 	p.clonedTo, p.pushedTo, p.pushedWas = 0, 0, 0
 	return bytes, records
 }

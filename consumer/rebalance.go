@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -47,6 +48,7 @@ func (c *Consumer) fetched(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFe
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.committed = at
+		p.skip, p.sentMap = offset.Map{}, "" // of a fetch that was cut short
 		if metadata == nil || *metadata == "" {
 			return
 		}
@@ -91,10 +93,6 @@ func (c *Consumer) lost(_ context.Context, _ *kgo.Client, m map[string][]int32) 
 	}
 	c.rebalances.Add(1)
 	parts := c.pick(m)
-	// A commit that has taken its snapshot is sent before the group can be joined
-	// again; after this no snapshot holds these partitions.
-	c.commitMu.Lock()
-	defer c.commitMu.Unlock()
 	var abandoned int64
 	for _, p := range parts {
 		bytes, records, inFlight := p.kill(lost)
@@ -102,6 +100,10 @@ func (c *Consumer) lost(_ context.Context, _ *kgo.Client, m map[string][]int32) 
 		abandoned += inFlight
 	}
 	c.forget(parts)
+	// Their effects end at once. A commit that has taken its snapshot is sent before
+	// the group can be joined again; after this none holds these partitions.
+	c.commitMu.Lock()
+	c.commitMu.Unlock() //nolint:staticcheck // nothing is guarded but the moment
 	c.log.Warn("partitions lost; what was in flight may be repeated by their new owner",
 		"partitions", names(m), "in_flight", abandoned)
 }
@@ -160,6 +162,9 @@ func (c *Consumer) awaitDrained(parts []*partition, start time.Time) bool {
 	return true
 }
 
+// errLost says that partitions were not ours any more before they were drained.
+var errLost = errors.New("lost while being drained")
+
 // commitUntil commits, again and again until the deadline: a coordinator that
 // dies at this moment is back after some seconds. A refusal that says that the
 // partitions are not ours is final.
@@ -168,7 +173,11 @@ func (c *Consumer) commitUntil(ctx context.Context, parts []*partition, deadline
 	defer cancel()
 	for {
 		err := c.commit(ctx, parts)
-		if err == nil || isFenced(err) {
+		ours, gone := standing(parts)
+		switch {
+		case err == nil && gone:
+			return errLost
+		case err == nil, !ours:
 			return err
 		}
 		select {
@@ -177,4 +186,15 @@ func (c *Consumer) commitUntil(ctx context.Context, parts []*partition, deadline
 			return err
 		}
 	}
+}
+
+// standing reports whether any of parts is still to be given back by us, and
+// whether any was lost before that.
+func standing(parts []*partition) (ours, gone bool) {
+	for _, p := range parts {
+		p.mu.Lock()
+		ours, gone = ours || p.life == draining, gone || p.life == lost
+		p.mu.Unlock()
+	}
+	return ours, gone
 }

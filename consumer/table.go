@@ -72,10 +72,17 @@ func names(m map[string][]int32) []string {
 	return out
 }
 
-// isFenced reports whether the coordinator said that this member does not own
-// what it commits.
+// isFenced reports whether the coordinator said that this member is not of the
+// group any more. STALE_MEMBER_EPOCH does not: the next heartbeat brings the epoch.
 func isFenced(err error) bool {
-	for _, e := range []error{kerr.UnknownMemberID, kerr.IllegalGeneration, kerr.FencedMemberEpoch, kerr.StaleMemberEpoch, kerr.FencedInstanceID} {
+	return isAny(err, kerr.UnknownMemberID, kerr.IllegalGeneration, kerr.FencedMemberEpoch, kerr.FencedInstanceID)
+}
+
+// isGone reports whether the topic of a commit does not exist any more.
+func isGone(err error) bool { return isAny(err, kerr.UnknownTopicID, kerr.UnknownTopicOrPartition) }
+
+func isAny(err error, of ...error) bool {
+	for _, e := range of {
 		if errors.Is(err, e) {
 			return true
 		}
