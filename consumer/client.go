@@ -48,6 +48,7 @@ func (c *Consumer) clientOptions() ([]kgo.Opt, error) {
 		kgo.HeartbeatInterval(min(3*time.Second, k.SessionTimeout/3)),
 		kgo.ConsumeStartOffset(start),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.KeepControlRecords(), // passed over in push: else the commit stops before them, and the lag never ends
 		kgo.FetchMaxWait(fetchWait),
 		kgo.FetchMaxBytes(fetch),
 		kgo.FetchMaxPartitionBytes(min(fetch, 1<<20)),

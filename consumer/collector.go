@@ -75,7 +75,11 @@ func (k *collector) partitions() {
 		k.add(name, help, prometheus.GaugeValue, []string{"topic", "partition"}, func(r *Report, put func(float64, ...string)) {
 			for i := range r.Partitions {
 				p := &r.Partitions[i]
-				put(read(p), p.Topic, strconv.Itoa(int(p.Partition)))
+				v := read(p)
+				if v < 0 { // unknown is not a number
+					continue
+				}
+				put(v, p.Topic, strconv.Itoa(int(p.Partition)))
 			}
 		})
 	}

@@ -22,7 +22,7 @@ type mark struct {
 	metadata string
 	whole    bool
 	covered  int64 // of p.uncommited
-	beyond   int64
+	beyond   int64 // done beyond next, and not or not all in the map: who can tell which
 }
 
 // mark returns what there is to commit, false when that is nothing new. Only a
@@ -45,9 +45,13 @@ func (p *partition) mark() (m mark, ok bool) {
 		return m, false
 	}
 	m = mark{p: p, gen: p.gen, next: next, epoch: epoch, whole: true, covered: p.uncommited}
-	if beyond := p.tracker.Beyond(); beyond > 0 && !p.noMap {
-		m.metadata, m.whole = p.tracker.Map(next, offset.MetadataLimit)
-		m.beyond = int64(beyond)
+	if beyond := p.tracker.Beyond(); beyond > 0 {
+		if !p.noMap {
+			m.metadata, m.whole = p.tracker.Map(next, offset.MetadataLimit)
+		}
+		if p.noMap || !m.whole {
+			m.beyond = int64(beyond)
+		}
 	}
 	if next == p.committed && (m.metadata == p.sentMap || p.uncommited == 0) {
 		return m, false
@@ -69,10 +73,7 @@ func (p *partition) commitDone(m mark, err error) {
 		return
 	}
 	p.committed, p.sentMap, p.mapWhole = m.next, m.metadata, m.whole
-	p.uncommited -= m.covered
-	if !m.whole {
-		p.uncommited += m.beyond // not all of it, but who can tell which
-	}
+	p.uncommited += m.beyond - m.covered
 }
 
 // commitLoop commits while there is progress, until ctx ends.

@@ -56,6 +56,9 @@ func (p *partition) report(now time.Time) PartitionReport {
 		Committed: max(p.committed, p.floor), DoneBeyond: int64(p.tracker.Beyond()), Lag: -1,
 		DuplicatesIfKilled: p.uncommited + p.active,
 	}
+	if p.fetchErr != nil {
+		r.Reasons = append(r.Reasons, "fetch: "+p.fetchErr.Error())
+	}
 	if oldest, ok := p.tracker.Oldest(); ok {
 		r.Oldest = oldest
 		if oldest != p.oldestOffset || p.oldestSince.IsZero() {

@@ -63,12 +63,15 @@ func TestATailThatIsNoRecordsLeavesNoWork(t *testing.T) {
 			t.Errorf("%d records, want the 20 of committed transactions", got)
 		}
 		r := m.Explain()
+		if got := r.Partitions[0].Lag; got != 0 {
+			t.Errorf("lag %d behind the last marker, want 0", got)
+		}
 		if r.DuplicatesIfKilled != 0 || r.Partitions[0].Oldest != -1 {
 			t.Errorf("work seems left: %+v", r.Partitions[0])
 		}
 		m.mustEnd()
-		if got := l.committed(0); got != 32 { // the last visible record is offset 31: markers follow each ten
-			t.Errorf("committed %d, want 32", got)
+		if got := l.committed(0); got != 44 { // a marker follows each ten
+			t.Errorf("committed %d, want 44", got)
 		}
 	})
 }

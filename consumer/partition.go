@@ -68,6 +68,7 @@ type partition struct {
 	state        State     // fetching, as decided by pressure
 	reasons      []string
 	failure      error // a fatal fetch error
+	fetchErr     error // of the last fetch; the client tries again
 
 	offered bool // in the crew's queue; guarded by the crew's mu
 }
@@ -102,7 +103,6 @@ func (p *partition) push(recs []*kgo.Record, end int64) (r pushed) {
 		r.dropped = len(recs)
 		return r
 	}
-	p.end = max(end, p.end)
 	last, epoch, any := p.tracker.Last()
 	if !any && len(recs) > 0 && recs[0].Offset < p.committed {
 		p.reset() // what was committed lies beyond the log's end: it is another log
@@ -120,6 +120,10 @@ func (p *partition) push(recs []*kgo.Record, end int64) (r pushed) {
 		last, epoch, any = rec.Offset, rec.LeaderEpoch, true
 		seq := p.tracker.Push(rec.Offset, rec.LeaderEpoch)
 		p.pushedTo = seq + 1
+		if rec.Attrs.IsControl() { // the end of a transaction: nobody's work
+			p.tracker.Done(seq)
+			continue
+		}
 		if p.skip.Done(rec.Offset, rec.LeaderEpoch) {
 			p.tracker.Done(seq)
 			r.skipped++
@@ -131,6 +135,9 @@ func (p *partition) push(recs []*kgo.Record, end int64) (r pushed) {
 		p.records++
 		r.bytes += int64(size)
 		r.records++
+	}
+	if p.end = max(end, p.end); r.reset {
+		p.end = end
 	}
 	r.ready = p.lanes.Ready()
 	return r
@@ -158,6 +165,7 @@ func (p *partition) reset() (bytes, records int64) {
 	p.tracker = offset.NewTracker()
 	p.skip = offset.Map{}
 	p.committed, p.floor, p.sentMap, p.uncommited = -1, 0, "", 0
+	p.oldestSince = time.Time{}
 	p.clonedTo, p.pushedTo, p.pushedWas = 0, 0, 0
 	return bytes, records
 }

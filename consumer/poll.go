@@ -90,6 +90,8 @@ func (c *Consumer) dispatch(fetches kgo.Fetches) {
 				fp := &topic.Partitions[k]
 				if fp.Err != nil {
 					c.fetchError(topic.Topic, fp)
+				} else if len(fp.Records) > 0 {
+					c.noteFetch(tp{topic.Topic, fp.Partition}, nil)
 				}
 				if len(fp.Records) > 0 || fp.HighWatermark > 0 {
 					c.push(tp{topic.Topic, fp.Partition}, fp)
@@ -143,6 +145,9 @@ func (c *Consumer) fetchError(topic string, fp *kgo.FetchPartition) {
 	case isUnknownTopicID(fp.Err):
 		c.recreated(topic)
 	default:
+		if !c.noteFetch(tp{topic, fp.Partition}, fp.Err) { // the client may ask again at once
+			return
+		}
 		c.log.Warn("fetch failed", "topic", topic, "partition", fp.Partition, "err", fp.Err)
 	}
 }

@@ -47,3 +47,17 @@ func (c *Consumer) failPartition(id tp, err error) {
 		p.mu.Unlock()
 	}
 }
+
+// noteFetch keeps what the last fetch of a partition said, for its report, and
+// returns whether that is news.
+func (c *Consumer) noteFetch(id tp, err error) bool {
+	p := c.partition(id)
+	if p == nil {
+		return true
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	news := (err == nil) != (p.fetchErr == nil) || err != nil && err.Error() != p.fetchErr.Error()
+	p.fetchErr = err
+	return news
+}

@@ -57,13 +57,13 @@ func (t *Tracker) Map(base int64, limit int) (metadata string, whole bool) {
 	if t.ahead == 0 {
 		return "", true
 	}
-	runs := t.runs(base)
+	runs, all := t.runs(base)
 	if len(runs) == 0 {
-		return "", t.ahead == 0
+		return "", false
 	}
 	epoch := t.segments[len(t.segments)-1].epoch
 	if s := encode(base, epoch, runs); len(s) <= limit {
-		return s, true
+		return s, all
 	}
 	// The longest prefix that fits. Length grows with the prefix but for the
 	// whims of the compressor, so a bisection finds one close to the longest.
@@ -80,28 +80,35 @@ func (t *Tracker) Map(base int64, limit int) (metadata string, whole bool) {
 	return best, false
 }
 
-// maxRuns bounds the work of one map: more runs than this never fit, since a run
-// and the hole before it take at least two bits.
+// maxRuns bounds the work of one map: more runs than this do not fit, since a run
+// and the hole before it take at least two bits, unless they are so regular that
+// the compressor makes nothing of them.
 const maxRuns = MetadataLimit * 8
 
-func (t *Tracker) runs(base int64) []run {
-	var rs []run
+// runs returns what is done beyond base, and whether that is all of it.
+func (t *Tracker) runs(base int64) (rs []run, all bool) {
+	all = true
 	t.eachDone(func(offset int64, n int) bool {
 		from, to := offset, offset+int64(n)
-		if from < base || to-base > maxSpan {
-			return from < base
+		if from < base {
+			return true
+		}
+		if to-base > maxSpan {
+			all = false
+			return false
 		}
 		if k := len(rs); k > 0 && rs[k-1].to == from {
 			rs[k-1].to = to
 			return true
 		}
 		if len(rs) == maxRuns {
+			all = false
 			return false
 		}
 		rs = append(rs, run{from, to})
 		return true
 	})
-	return rs
+	return rs, all
 }
 
 func encode(base int64, epoch int32, runs []run) string {

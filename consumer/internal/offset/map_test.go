@@ -87,6 +87,20 @@ func TestAMapThatDoesNotFitCoversAPrefix(t *testing.T) {
 	}
 }
 
+// So regular a pattern fits however long it is, so not its length but the number
+// of runs ends the map.
+func TestAMapOfTooManyRunsSaysThatItIsNotWhole(t *testing.T) {
+	tr := tracked(0, 2*maxRuns+10, func(i int) bool { return i%2 == 1 })
+	text, whole := tr.Map(0, MetadataLimit)
+	m, err := ParseMap(text, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if whole || m.Count() >= tr.Beyond() {
+		t.Errorf("whole: %t with %d of %d records", whole, m.Count(), tr.Beyond())
+	}
+}
+
 func TestDamagedMapsAreRefused(t *testing.T) {
 	tr := tracked(500, 3000, func(i int) bool { return i%3 != 0 })
 	text, _ := tr.Map(500, MetadataLimit)
