@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -30,4 +31,53 @@ func TestTheLagOfACutLogCountsToItsNewEnd(t *testing.T) {
 	if got := p.report(time.Now()).Lag; got != 0 {
 		t.Errorf("lag %d, want 0", got)
 	}
+}
+
+// Whoever holds the object of a partition that is not ours any more can not
+// commit it, nor give it new records.
+func TestAPartitionThatIsNotOursMarksAndTakesNothing(t *testing.T) {
+	for name, end := range map[string]func(p *partition){
+		"lost": func(p *partition) { p.kill(lost) }, "revoked": func(p *partition) { p.kill(revoked) },
+		"gone": func(p *partition) { p.gone = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPartition(context.Background(), &Consumer{now: time.Now, laneMode: lane.Keyed}, tp{"in", 0})
+			p.push(records(0, 10, 1), 10)
+			p.tracker.Done(0)
+			if m, ok := p.mark(); !ok || m.next != 1 {
+				t.Fatalf("live: mark %d, %t, want 1", m.next, ok)
+			}
+			end(p)
+			if m, ok := p.mark(); ok {
+				t.Errorf("marks %d", m.next)
+			}
+		})
+	}
+	p := newPartition(context.Background(), &Consumer{now: time.Now, laneMode: lane.Keyed}, tp{"in", 0})
+	p.startDrain()
+	if r := p.push(records(0, 10, 1), 10); r.dropped != 10 || r.records != 0 {
+		t.Errorf("draining: took %d records and dropped %d, want 0 and 10", r.records, r.dropped)
+	}
+}
+
+// A commit may wait for its answer for long; the effects of a lost partition do
+// not go on meanwhile. Here the commit is the test, which ends after them.
+func TestALossEndsEffectsBeforeItWaitsForACommit(t *testing.T) {
+	c := &Consumer{now: time.Now, laneMode: lane.Keyed, log: slog.New(slog.DiscardHandler), parts: map[tp]*partition{}}
+	p := newPartition(context.Background(), c, tp{"in", 0})
+	c.parts[p.tp] = p
+	c.commitMu.Lock()
+	returned := make(chan struct{})
+	go func() {
+		defer close(returned)
+		c.lost(context.Background(), nil, map[string][]int32{"in": {0}})
+	}()
+	<-p.ctx.Done()
+	select {
+	case <-returned:
+		t.Error("returned while a commit was under way")
+	default:
+	}
+	c.commitMu.Unlock()
+	<-returned
 }
