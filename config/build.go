@@ -39,12 +39,10 @@ func (d *decoder) parts(f *File, root *yaml.Node, parts Parts) {
 
 // handler reads {kind: {config}}, or just the kind where it needs no config.
 func (d *decoder) handler(f *File, n *yaml.Node, path string, parts Parts) {
-	if n.Kind == yaml.AliasNode {
-		n = n.Alias
-	}
+	n = target(n)
 	kind, body := "", (*yaml.Node)(nil)
 	switch {
-	case n.Kind == yaml.ScalarNode:
+	case n.Kind == yaml.ScalarNode && n.Tag != "!!null":
 		kind = n.Value
 	case n.Kind == yaml.MappingNode && len(n.Content) == 2:
 		kind, body = n.Content[0].Value, n.Content[1]
@@ -66,8 +64,10 @@ func (d *decoder) handler(f *File, n *yaml.Node, path string, parts Parts) {
 
 // sink reads one kind with its config, and limit and timeout beside it.
 func (d *decoder) sink(n *yaml.Node, path, name string, parts Parts) *sinkUse {
-	if n.Kind == yaml.AliasNode {
-		n = n.Alias
+	n = target(n)
+	if n.Kind != yaml.MappingNode {
+		d.fail(n, path, "is "+nodeName(n)+", not a kind of sink with its settings", "write {stdout: {}}; known kinds are "+list(parts.sinkNames()))
+		return nil
 	}
 	u := &sinkUse{name: name, way: consumer.DefaultSinkConfig(), at: d.at(n, path)}
 	u.way.Limit = consumer.LimitConfig{}
@@ -112,6 +112,7 @@ func (d *decoder) checkWay(n *yaml.Node, path string, u *sinkUse) {
 	case at == nil:
 	case child(at, "max") != nil && child(at, "fixed") != nil:
 		d.fail(at, join(path, "limit"), "has both max and fixed", "max bounds the adaptive limiter, fixed replaces it; keep one")
+	case d.failedAt(join(path, "limit")):
 	case child(at, "max") != nil && l.Max < 1, child(at, "fixed") != nil && l.Fixed < 1:
 		d.fail(at, join(path, "limit"), "is less than 1", "allow at least one write")
 	}

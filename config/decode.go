@@ -37,6 +37,9 @@ type decoder struct {
 	problems Problems
 	secrets  map[*yaml.Node]bool   // scalars that hold what was substituted
 	sources  map[*yaml.Node]string // scalars that did not come from the file
+	asked    map[string]bool       // variables that the file names
+	mask     mask
+	open     []place // secrets that stand in the file itself
 	depth    int
 }
 
@@ -61,9 +64,7 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string) {
 		return
 	}
 	defer func() { d.depth-- }()
-	if n.Kind == yaml.AliasNode {
-		n = n.Alias
-	}
+	n = target(n)
 	switch dst := v.Addr().Interface().(type) {
 	case *node:
 		dst.Node = n
@@ -74,6 +75,10 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string) {
 	case *sink.Secret:
 		if s, ok := d.scalar(n, path, "text"); ok {
 			*dst = sink.Secret(s)
+			if _, elsewhere := d.sources[n]; !elsewhere && !d.secrets[n] && s != "" {
+				d.open = append(d.open, d.at(n, path))
+			}
+			d.mask.add(s)
 		}
 		return
 	case encoding.TextUnmarshaler:
@@ -192,7 +197,14 @@ func (d *decoder) duration(n *yaml.Node, dst *time.Duration, path string) {
 
 func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 	if n.Kind != yaml.SequenceNode {
-		d.fail(n, path, "is "+nodeName(n)+", not a list", "write ["+strings.TrimSpace(d.sample(n))+"]")
+		mend := "write it as a list, as in [a, b]"
+		if n.Kind == yaml.ScalarNode && !d.secrets[n] && n.Value != "" && len(n.Value) < 64 {
+			mend = "write [" + strings.TrimSpace(n.Value) + "]"
+		}
+		if v.Type() == reflect.TypeFor[[]node]() {
+			mend = "write it as a list, as in [{filter: {expression: '.amount > 0'}}]"
+		}
+		d.fail(n, path, "is "+nodeName(n)+", not a list", mend)
 		return
 	}
 	out := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
@@ -200,13 +212,6 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, path string) {
 		d.decode(c, out.Index(i), fmt.Sprintf("%s[%d]", path, i))
 	}
 	v.Set(out)
-}
-
-func (d *decoder) sample(n *yaml.Node) string {
-	if n.Kind == yaml.ScalarNode && !d.secrets[n] && len(n.Value) < 64 {
-		return n.Value
-	}
-	return "..."
 }
 
 func (d *decoder) mapping(n *yaml.Node, v reflect.Value, path string) {
@@ -228,6 +233,14 @@ func (d *decoder) pairs(n *yaml.Node, path string, f func(key string, k, v *yaml
 	seen := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, v := n.Content[i], n.Content[i+1]
+		switch {
+		case k.Kind != yaml.ScalarNode:
+			d.fail(k, path, "has a key that is "+nodeName(target(k)), "keys are names")
+			continue
+		case k.Tag == "!!merge":
+			d.fail(k, join(path, k.Value), "is not read", "write the keys out, or give an alias as the whole value")
+			continue
+		}
 		if line, twice := seen[k.Value]; twice {
 			d.fail(k, join(path, k.Value), fmt.Sprintf("stands twice, first in line %d", line), "keep one")
 			continue

@@ -1,7 +1,11 @@
 package config
 
 import (
+	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/weir-kafka/weir/consumer"
@@ -20,6 +24,8 @@ type File struct {
 	sink       *sinkUse
 	sinks      map[string]*sinkUse
 	deadLetter *sinkUse
+	mask       *mask
+	open       []place // secrets that stand in the file
 }
 
 // Admin is the listener for metrics, health and explain.
@@ -116,7 +122,7 @@ func (f *File) Pipeline(log *slog.Logger) (consumer.Pipeline, error) {
 	}
 	if len(ps) > 0 {
 		closeAll(p)
-		return consumer.Pipeline{}, ps.sorted()
+		return consumer.Pipeline{}, f.mask.problems(ps.sorted())
 	}
 	return p, nil
 }
@@ -130,13 +136,34 @@ func closeAll(p consumer.Pipeline) {
 	}
 }
 
-// DeadLetterTopic returns the topic that dead letters go to, if they go to Kafka.
-func (f *File) DeadLetterTopic() string {
-	if f.deadLetter == nil || f.deadLetter.kind != "kafka" {
-		return ""
+// uses returns every sink that the file names.
+func (f *File) uses() []*sinkUse {
+	var all []*sinkUse
+	for _, u := range []*sinkUse{f.sink, f.deadLetter} {
+		if u != nil {
+			all = append(all, u)
+		}
 	}
-	return topicOf(f.deadLetter.cfg)
+	for _, name := range slices.Sorted(maps.Keys(f.sinks)) {
+		all = append(all, f.sinks[name])
+	}
+	return all
 }
+
+// Topics returns the topics that sinks produce to on the cluster that the
+// pipeline reads from, by the path of their sink.
+func (f *File) Topics() map[string]string {
+	topics := map[string]string{}
+	for _, u := range f.uses() {
+		if t := u.topicOn(); t != "" {
+			topics[u.at.path] = t
+		}
+	}
+	return topics
+}
+
+// Mask takes the secrets of the file out of a text.
+func (f *File) Mask(text string) string { return f.mask.text(text) }
 
 // Warnings are what is allowed and yet probably not meant.
 func (f *File) Warnings() []Problem {
@@ -149,6 +176,16 @@ func (f *File) Warnings() []Problem {
 	}
 	if f.Admin.Listen != "off" && !loopback(f.Admin.Listen) {
 		warn("admin.listen", "listens beyond this machine without authentication", "use 127.0.0.1 unless the network is trusted")
+	}
+	for _, u := range f.uses() {
+		if t := u.topicOn(); t != "" && f.doc.consumes(t) {
+			warn(join(u.at.path, "kafka.topic"), fmt.Sprintf("%q is also consumed, so a message comes back as a record", t), "leave it only if a handler ends the circle")
+		}
+	}
+	for _, at := range f.open {
+		if strings.HasSuffix(at.path, ".password") || strings.HasSuffix(at.path, ".token") {
+			ps = append(ps, at.problem("stands in the file itself", "write ${VAR} or ${file:/path}"))
+		}
 	}
 	return ps
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -32,7 +33,7 @@ func environMap(environ []string) map[string]string {
 const envPrefix = "WEIR_"
 
 func envName(path string) string {
-	return envPrefix + strings.ToUpper(strings.ReplaceAll(path, ".", "_"))
+	return envPrefix + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_", "[", "_", "]", "").Replace(path))
 }
 
 // apply decides by viper, for each key that is known, which layer has the word,
@@ -60,7 +61,8 @@ func (l *layers) apply(d *decoder, root *yaml.Node, parts Parts) {
 			from[path] = name
 		}
 	}
-	for path, val := range l.overrides {
+	for _, path := range slices.Sorted(maps.Keys(l.overrides)) {
+		val := l.overrides[path]
 		if _, ok := known[path]; !ok {
 			d.problems = append(d.problems, Problem{File: "--set", Path: path, Text: "is not a known key", Mend: hint(path, slices.Collect(maps.Keys(known)))})
 			continue
@@ -69,7 +71,10 @@ func (l *layers) apply(d *decoder, root *yaml.Node, parts Parts) {
 		from[path] = "--set"
 	}
 	for _, path := range slices.Sorted(maps.Keys(from)) {
-		d.overlay(root, path, v.GetString(path), from[path], known[path])
+		leaf := d.overlay(root, path, v.GetString(path), from[path], known[path])
+		if _, set := l.overrides[path]; set { // what the environment holds is taken as it is
+			d.substitute(leaf, l.env, path)
+		}
 	}
 	l.unknown(d, byEnv)
 }
@@ -87,15 +92,22 @@ func put(m map[string]any, path []string, val any) {
 	m[path[len(path)-1]] = val
 }
 
-// overlay writes a value of another layer into the tree.
-func (d *decoder) overlay(root *yaml.Node, path, val, from string, list bool) {
+// overlay writes a value of another layer into the tree. A list is written with
+// commas; an empty text is an empty list.
+func (d *decoder) overlay(root *yaml.Node, path, val, from string, list bool) *yaml.Node {
 	keys := strings.Split(path, ".")
 	n := root
 	for _, key := range keys[:len(keys)-1] {
 		next := child(n, key)
-		if next == nil || next.Kind != yaml.MappingNode {
+		switch {
+		case next == nil:
 			next = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
 			setChild(n, key, next)
+		case next.Kind == yaml.AliasNode: // the value is set here, not where the anchor stands
+			next = copyOf(next.Alias)
+			setChild(n, key, next)
+		case next.Tag == "!!null": // a key without a value
+			*next = yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: next.Line, Column: next.Column}
 		}
 		n = next
 	}
@@ -103,11 +115,21 @@ func (d *decoder) overlay(root *yaml.Node, path, val, from string, list bool) {
 	if list {
 		leaf = &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
 		for item := range strings.SplitSeq(val, ",") {
-			leaf.Content = append(leaf.Content, d.leaf(strings.TrimSpace(item), from))
+			if item = strings.TrimSpace(item); item != "" {
+				leaf.Content = append(leaf.Content, d.leaf(item, from))
+			}
 		}
 	}
 	d.sources[leaf] = from
 	setChild(n, keys[len(keys)-1], leaf)
+	return leaf
+}
+
+// copyOf copies a mapping, not what it holds.
+func copyOf(n *yaml.Node) *yaml.Node {
+	c := *n
+	c.Content, c.Anchor = slices.Clone(n.Content), ""
+	return &c
 }
 
 func (d *decoder) leaf(val, from string) *yaml.Node {
@@ -117,44 +139,78 @@ func (d *decoder) leaf(val, from string) *yaml.Node {
 }
 
 func setChild(n *yaml.Node, key string, val *yaml.Node) {
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == key {
-			n.Content[i+1] = val
-			return
-		}
+	if at := slot(n, key); at != nil {
+		*at = val
+		return
 	}
 	n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: key}, val)
 }
 
-// unknown finds variables that look like a key and are none. Others that begin
-// alike are left alone: a service that is named weir gives every container in a
-// Kubernetes namespace WEIR_SERVICE_HOST.
+// unknown finds variables that look like a key and are none: those that differ
+// from one by a slip, and those that begin with a section of the file. Others are
+// left alone, as are those that the file itself names in a ${VAR}.
 func (l *layers) unknown(d *decoder, known map[string]string) {
 	names := slices.Sorted(maps.Keys(known))
 	for _, name := range slices.Sorted(maps.Keys(l.env)) {
-		if _, ok := known[name]; ok || !strings.HasPrefix(name, envPrefix) {
+		_, isKnown := known[name]
+		if isKnown || !strings.HasPrefix(name, envPrefix) || d.asked[name] || serviceLink.MatchString(name) {
 			continue
 		}
-		for _, k := range names {
-			if distance(name, k) <= 2 {
-				d.problems = append(d.problems, Problem{File: "environment", Path: name, Text: "is not a known variable", Mend: fmt.Sprintf("did you mean %s?", k)})
-				break
-			}
+		near := Nearest(name, names)
+		slip := near != "" && distance(name, near) <= 2
+		if !slip && !inSection(name) {
+			continue
 		}
+		p := Problem{File: "environment", Path: name, Text: "is not a known variable", Mend: "see weir docs config for the keys; handlers, sinks and settings of a kind must stand in the file"}
+		if slip {
+			p.Mend = fmt.Sprintf("did you mean %s?", near)
+		}
+		d.problems = append(d.problems, p)
 	}
 }
 
+// serviceLink matches what Kubernetes puts into every container of a namespace
+// for a service that is named weir, or weir-kafka.
+var serviceLink = regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`) //nolint:gochecknoglobals // a constant
+
+// inSection reports whether a variable begins with the name of a top-level key.
+func inSection(name string) bool {
+	rest := strings.TrimPrefix(name, envPrefix)
+	for i := range reflect.TypeFor[document]().NumField() {
+		top := strings.ToUpper(fieldName(reflect.TypeFor[document]().Field(i)))
+		if rest == top || strings.HasPrefix(rest, top+"_") {
+			return true
+		}
+	}
+	return false
+}
+
 // leaves returns the path of every key that takes one value or, true, a list of
-// values; of sinks, those of the kind that the file names.
+// values; of handlers and sinks, those of the kinds that the file names.
 func leaves(root *yaml.Node, parts Parts) map[string]bool {
 	known := map[string]bool{}
 	walk(reflect.TypeFor[document](), "", known)
-	for _, at := range []string{"sink", "failure.dead_letter"} {
+	sinks := []string{"sink", "failure.dead_letter"}
+	if n := child(root, "sinks"); n != nil {
+		for i := 0; i+1 < len(target(n).Content); i += 2 {
+			sinks = append(sinks, join("sinks", target(n).Content[i].Value))
+		}
+	}
+	for _, at := range sinks {
 		walk(reflect.TypeFor[consumer.SinkConfig](), at, known)
 		n := valueAt(root, strings.Split(at, ".")...)
 		for kind, part := range parts.Sinks {
 			if n != nil && child(n, kind) != nil {
-				walk(reflect.TypeOf(part.defaults), at+"."+kind, known)
+				walk(reflect.TypeOf(part.defaults), join(at, kind), known)
+			}
+		}
+	}
+	if n := child(root, "handlers"); n != nil && target(n).Kind == yaml.SequenceNode {
+		for i, c := range target(n).Content {
+			for kind, part := range parts.Handlers {
+				if child(c, kind) != nil {
+					walk(reflect.TypeOf(part.defaults), fmt.Sprintf("handlers[%d].%s", i, kind), known)
+				}
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -62,22 +63,23 @@ func Parse(name string, text []byte, parts Parts, opts ...LoadOption) (*File, er
 	for _, o := range opts {
 		o(l)
 	}
-	d := &decoder{file: name, secrets: map[*yaml.Node]bool{}, sources: map[*yaml.Node]string{}}
+	d := &decoder{file: name, secrets: map[*yaml.Node]bool{}, sources: map[*yaml.Node]string{}, asked: map[string]bool{}}
 	root, ok := d.parse(text)
 	if !ok {
 		return nil, d.problems
 	}
 	d.substitute(root, l.env, "")
 	l.apply(d, root, parts)
-	f := &File{path: name, doc: defaults()}
+	f := &File{path: name, doc: defaults(), mask: &d.mask}
 	d.decode(root, reflect.ValueOf(&f.doc).Elem(), "")
 	d.parts(f, root, parts)
 	if len(d.problems) == 0 { // what could not be read contradicts nothing
 		d.check(f, root)
 	}
 	if len(d.problems) > 0 {
-		return nil, d.problems.sorted()
+		return nil, d.mask.problems(d.problems.sorted())
 	}
+	f.open = d.open
 	return f, nil
 }
 
@@ -90,12 +92,16 @@ func (d *decoder) parse(text []byte) (*yaml.Node, bool) {
 			d.problems = append(d.problems, Problem{File: d.file, Text: "is empty", Mend: "start from the file that weir demo prints"})
 			return nil, false
 		}
-		d.problems = append(d.problems, yamlProblem(d.file, err))
+		d.problems = append(d.problems, yamlProblem(d.file, text, err))
 		return nil, false
 	}
 	var second yaml.Node
-	if err := dec.Decode(&second); err == nil {
+	switch err := dec.Decode(&second); {
+	case err == nil:
 		d.fail(&second, "", "holds several documents", "keep one pipeline in a file")
+		return nil, false
+	case !errors.Is(err, io.EOF):
+		d.problems = append(d.problems, yamlProblem(d.file, text, err))
 		return nil, false
 	}
 	root := doc.Content[0]
@@ -128,14 +134,20 @@ func count(n *yaml.Node, so int) int {
 	return so
 }
 
-// yamlProblem takes the line out of the parser's text.
-func yamlProblem(file string, err error) Problem {
+// yamlProblem takes the line out of the parser's error, which has none for an
+// unknown anchor.
+func yamlProblem(file string, text []byte, err error) Problem {
 	p := Problem{File: file, Text: "is not YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")}
 	var line int
 	if _, e := fmt.Sscanf(err.Error(), "yaml: line %d:", &line); e == nil {
 		p.Line = line
-		_, text, _ := strings.Cut(err.Error(), fmt.Sprintf("line %d: ", line))
-		p.Text = "is not YAML: " + text
+		_, why, _ := strings.Cut(err.Error(), fmt.Sprintf("line %d: ", line))
+		p.Text = "is not YAML: " + why
+	}
+	var anchor string
+	if _, e := fmt.Sscanf(err.Error(), "yaml: unknown anchor '%s", &anchor); e == nil {
+		before, _, _ := bytes.Cut(text, []byte("*"+strings.TrimSuffix(anchor, "'")))
+		p.Line = bytes.Count(before, []byte("\n")) + 1
 	}
 	if strings.Contains(p.Text, "cannot start any token") || strings.Contains(p.Text, "tab") {
 		p.Mend = "indent with spaces, not tabs"
@@ -154,17 +166,42 @@ func valueAt(root *yaml.Node, path ...string) *yaml.Node {
 	return n
 }
 
+// child returns the node of a key in a mapping, or of an item, as in handlers[0].
 func child(n *yaml.Node, key string) *yaml.Node {
-	if n.Kind == yaml.AliasNode {
-		n = n.Alias
+	if at := slot(n, key); at != nil {
+		return *at
 	}
+	return nil
+}
+
+// slot returns where [child] stands, nil if nothing does.
+func slot(n *yaml.Node, key string) **yaml.Node {
+	n = target(n)
+	key, item, isItem := strings.Cut(strings.TrimSuffix(key, "]"), "[")
 	if n.Kind != yaml.MappingNode {
 		return nil
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == key {
-			return n.Content[i+1]
+		if n.Content[i].Value != key {
+			continue
 		}
+		if !isItem {
+			return &n.Content[i+1]
+		}
+		items := target(n.Content[i+1]).Content
+		at, err := strconv.Atoi(item)
+		if err != nil || at < 0 || at >= len(items) {
+			return nil
+		}
+		return &items[at]
 	}
 	return nil
+}
+
+// target returns what an alias stands for.
+func target(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
+	}
+	return n
 }

@@ -52,12 +52,12 @@ func (ps Problems) sorted() Problems {
 	return ps
 }
 
-// nearest returns the known name that differs least from name, or nothing if
+// Nearest returns the known name that differs least from name, or nothing if
 // none is close.
-func nearest(name string, known []string) string {
+func Nearest(name string, known []string) string {
 	best, least := "", len(name)/2+2
 	for _, k := range known {
-		if d := distance(strings.ToLower(name), k); d < least {
+		if d := distance(strings.ToLower(name), strings.ToLower(k)); d < least {
 			best, least = k, d
 		}
 	}
@@ -93,11 +93,20 @@ func distance(a, b string) int {
 	return d[len(a)][len(b)]
 }
 
+// mostKnown is how many names a mend lists.
+const mostKnown = 16
+
 // hint is the mend for a name that is not known.
 func hint(name string, known []string) string {
 	slices.Sort(known)
-	if n := nearest(name, known); n != "" {
+	if name == "" {
+		return "name one"
+	}
+	if n := Nearest(name, known); n != "" {
 		return fmt.Sprintf("did you mean %s?", n)
+	}
+	if len(known) > mostKnown {
+		return "see weir docs config"
 	}
 	return "known are " + strings.Join(known, ", ")
 }

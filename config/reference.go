@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -20,8 +21,11 @@ import (
 // structs, defaults and doc tags that a file is read with.
 func Reference(w io.Writer, parts Parts) error {
 	var b strings.Builder
-	b.WriteString("# Configuration\n\nA pipeline is one YAML file. Every single value can also be given by the environment, as WEIR_ and its path in capitals\n" +
-		"(`WEIR_KAFKA_GROUP`), and by `--set path=value`; flags go before the environment, the environment before the file. `${VAR}` and\n`${file:/path}` in a value bring in secrets; `$${` stands for `${`.\n")
+	b.WriteString("# Configuration\n\nA pipeline is one YAML file. Every single value and every list of texts can also be given by the\n" +
+		"environment, as WEIR_ and its path in capitals (`WEIR_KAFKA_GROUP`, `WEIR_HANDLERS_0_FILTER_EXPRESSION`), and by\n" +
+		"`--set path=value` (`--set 'handlers[0].filter.expression=.n > 3'`); a list is written with commas. Flags go before the environment, the\n" +
+		"environment before the file. Settings of a handler or a sink can be set where the file names its kind. `${VAR}` and `${file:/path}`\n" +
+		"in a value of the file or of `--set` bring in secrets; `$${` stands for `${`. What the environment holds is taken as it is.\n")
 	section(&b, "The file", reflect.ValueOf(defaults()), "")
 	b.WriteString("\n## The way to a sink\n\nBeside the kind of every sink.\n")
 	table(&b, reflect.ValueOf(consumer.DefaultSinkConfig()), "")
@@ -116,30 +120,30 @@ func defaultText(v reflect.Value) string {
 
 // YAML writes what is in force after all layers. Secrets are masked.
 func (f *File) YAML() string {
-	m := plain(reflect.ValueOf(f.doc))
+	m := f.plain(reflect.ValueOf(f.doc))
 	top, ok := m.(map[string]any)
 	if !ok {
 		return ""
 	}
 	var hs []any
 	for _, u := range f.handlers {
-		hs = append(hs, map[string]any{u.kind: plain(reflect.ValueOf(u.cfg))})
+		hs = append(hs, map[string]any{u.kind: f.plain(reflect.ValueOf(u.cfg))})
 	}
 	if hs != nil {
 		top["handlers"] = hs
 	}
 	if f.sink != nil {
-		top["sink"] = f.sink.plain()
+		top["sink"] = f.plainSink(f.sink)
 	}
 	sinks := map[string]any{}
 	for _, name := range slices.Sorted(maps.Keys(f.sinks)) {
-		sinks[name] = f.sinks[name].plain()
+		sinks[name] = f.plainSink(f.sinks[name])
 	}
 	if len(sinks) > 0 {
 		top["sinks"] = sinks
 	}
 	if fail, ok := top["failure"].(map[string]any); ok && f.deadLetter != nil {
-		fail["dead_letter"] = f.deadLetter.plain()
+		fail["dead_letter"] = f.plainSink(f.deadLetter)
 	}
 	out, err := yaml.Marshal(top)
 	if err != nil {
@@ -148,17 +152,17 @@ func (f *File) YAML() string {
 	return string(out)
 }
 
-func (u *sinkUse) plain() any {
-	m, ok := plain(reflect.ValueOf(u.way)).(map[string]any)
+func (f *File) plainSink(u *sinkUse) any {
+	m, ok := f.plain(reflect.ValueOf(u.way)).(map[string]any)
 	if !ok {
 		m = map[string]any{}
 	}
-	m[u.kind] = plain(reflect.ValueOf(u.cfg))
+	m[u.kind] = f.plain(reflect.ValueOf(u.cfg))
 	return m
 }
 
 // plain turns a config into maps, leaving out what is not set.
-func plain(v reflect.Value) any {
+func (f *File) plain(v reflect.Value) any {
 	switch x := v.Interface().(type) {
 	case node, []node, map[string]node:
 		return nil
@@ -176,7 +180,7 @@ func plain(v reflect.Value) any {
 		if v.IsNil() {
 			return nil
 		}
-		return plain(v.Elem())
+		return f.plain(v.Elem())
 	case reflect.Struct:
 		m := map[string]any{}
 		for i := range v.NumField() {
@@ -184,7 +188,7 @@ func plain(v reflect.Value) any {
 			if name == "" || v.Field(i).IsZero() {
 				continue
 			}
-			if p := plain(v.Field(i)); p != nil {
+			if p := f.plain(v.Field(i)); p != nil {
 				m[name] = p
 			}
 		}
@@ -192,10 +196,34 @@ func plain(v reflect.Value) any {
 	case reflect.Map:
 		m := map[string]any{}
 		for _, k := range v.MapKeys() {
-			m[k.String()] = plain(v.MapIndex(k))
+			m[k.String()] = f.plain(v.MapIndex(k))
 		}
 		return m
+	case reflect.String:
+		return f.mask.text(bare(v.String()))
+	case reflect.Slice:
+		items := []any{}
+		for i := range v.Len() {
+			items = append(items, f.plain(v.Index(i)))
+		}
+		return items
 	default:
 		return v.Interface()
 	}
+}
+
+// bare masks user, password and query of a URL.
+func bare(s string) string {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.User == nil && u.RawQuery == "" {
+		return s
+	}
+	user, query := "", ""
+	if u.User != nil {
+		user = "***@"
+	}
+	if u.RawQuery != "" {
+		query = "?***"
+	}
+	return u.Scheme + "://" + user + u.Host + u.EscapedPath() + query
 }

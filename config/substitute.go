@@ -51,6 +51,7 @@ func (d *decoder) expand(n *yaml.Node, env map[string]string, path string) {
 		if !ok {
 			return
 		}
+		d.mask.add(text)
 		b.WriteString(rest[:i] + text)
 		rest = rest[i+end+1:]
 		d.secrets[n] = true
@@ -67,8 +68,12 @@ const maxSecretFile = 1 << 20
 func (d *decoder) lookUp(n *yaml.Node, name string, env map[string]string, path string) (string, bool) {
 	file, isFile := strings.CutPrefix(name, "file:")
 	if !isFile {
+		d.asked[name] = true
 		v, ok := env[name]
-		if !ok {
+		switch {
+		case name == "":
+			d.fail(n, path, "a ${} names nothing", "write ${VAR} or ${file:/path}, or $${ for the characters themselves")
+		case !ok:
 			d.fail(n, path, fmt.Sprintf("the environment has no variable %s", name), "set it, or write $${ for the characters themselves")
 		}
 		return v, ok

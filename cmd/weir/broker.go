@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -25,10 +27,14 @@ func brokerCmd() *cobra.Command {
 			}
 			c, err := kfake.NewCluster(opts...)
 			if err != nil {
-				return fmt.Errorf("broker: %w; choose another --listen, 127.0.0.1:0 takes a free port", err)
+				return brokerError(err)
 			}
 			defer c.Close()
-			fmt.Fprintln(cmd.ErrOrStderr(), "weir broker: this is a simulated Kafka for trying and testing, in memory unless --data is given. Never keep data in it.")
+			kept := "in memory only, gone with the process"
+			if data != "" {
+				kept = "kept in " + data
+			}
+			fmt.Fprintf(cmd.ErrOrStderr(), "weir broker: this is a simulated Kafka for trying and testing; its data is %s. Never run it in production.\n", kept)
 			fmt.Fprintln(cmd.OutOrStdout(), strings.Join(c.ListenAddrs(), ","))
 			<-cmd.Context().Done()
 			return nil
@@ -46,12 +52,12 @@ func brokerOptions(listen, data string, topics []string, brokers int) ([]kfake.O
 	if err != nil {
 		return nil, fmt.Errorf("--listen %q: %w", listen, err)
 	}
-	first, err := strconv.Atoi(port)
-	if err != nil {
-		return nil, fmt.Errorf("--listen %q: the port is not a number", listen)
-	}
 	if brokers < 1 {
 		return nil, fmt.Errorf("--brokers %d: at least 1", brokers)
+	}
+	first, err := strconv.Atoi(port)
+	if err != nil || first < 0 || first+brokers-1 > 65535 {
+		return nil, fmt.Errorf("--listen %q: %d brokers need ports from 1 to 65535, or port 0", listen, brokers)
 	}
 	ports := make([]int, brokers)
 	for i := range ports {
@@ -84,4 +90,12 @@ func brokerOptions(listen, data string, topics []string, brokers int) ([]kfake.O
 		opts = append(opts, kfake.SeedTopics(int32(count), name))
 	}
 	return opts, nil
+}
+
+// brokerError adds the mend of what most often goes wrong.
+func brokerError(err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("broker: %w; choose another --listen, 127.0.0.1:0 takes a free port", err)
+	}
+	return fmt.Errorf("broker: %w", err)
 }

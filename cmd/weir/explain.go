@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -22,10 +23,10 @@ func explainCmd() *cobra.Command {
 		Short: "Ask a running pipeline what it does and why",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if output != "table" && output != "json" {
-				return usageError{fmt.Errorf("--output %q is not table or json", output)}
+			if err := oneOf("--output", output, "table", "json"); err != nil {
+				return err
 			}
-			r, err := ask(cmd.Context(), address)
+			r, err := ask(cmd.Context(), strings.TrimSuffix(strings.TrimPrefix(address, "http://"), "/"))
 			if err != nil {
 				return err
 			}
@@ -63,7 +64,11 @@ func ask(ctx context.Context, address string) (*consumer.Report, error) {
 
 func explainTable(out io.Writer, r *consumer.Report) error {
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
-	fmt.Fprintf(w, "%s\tgroup %s\tmember %s\n", r.Name, r.Group, r.Member)
+	member := "member " + r.Member
+	if r.Member == "" {
+		member = "not yet a member"
+	}
+	fmt.Fprintf(w, "%s\tgroup %s\t%s\n", r.Name, r.Group, member)
 	fmt.Fprintf(w, "state\t%s\t%s\n", r.State, reasons(r.Reasons))
 	fmt.Fprintf(w, "held\t%s of %s\t%d records\n", mib(r.HeldBytes), mib(r.BudgetBytes), r.HeldRecords)
 	fmt.Fprintf(w, "duplicates if killed\t%d\t\n\n", r.DuplicatesIfKilled)
@@ -73,11 +78,7 @@ func explainTable(out io.Writer, r *consumer.Report) error {
 	}
 	fmt.Fprintln(w, "\nPARTITION\tSTATE\tREASONS\tLAG\tOLDEST\tAGE\tLANES BUSY\tHELD\tDONE BEYOND\tDUPLICATES")
 	for _, p := range r.Partitions {
-		oldest := "-"
-		if p.Oldest >= 0 {
-			oldest = fmt.Sprint(p.Oldest)
-		}
-		fmt.Fprintf(w, "%s/%d\t%s\t%s\t%d\t%s\t%s\t%d\t%s\t%d\t%d\n", p.Topic, p.Partition, p.State, reasons(p.Reasons), p.Lag, oldest,
+		fmt.Fprintf(w, "%s/%d\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%d\t%d\n", p.Topic, p.Partition, p.State, reasons(p.Reasons), known(p.Lag), known(p.Oldest),
 			p.OldestAge.Round(time.Millisecond), p.LanesBusy, mib(p.HeldBytes), p.DoneBeyond, p.DuplicatesIfKilled)
 	}
 	return w.Flush()
@@ -88,6 +89,14 @@ func reasons(rs []string) string {
 		return "-"
 	}
 	return strings.Join(rs, ", ")
+}
+
+// known shows a number that is -1 while it is not known.
+func known(n int64) string {
+	if n < 0 {
+		return "-"
+	}
+	return strconv.FormatInt(n, 10)
 }
 
 func mib(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }

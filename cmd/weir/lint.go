@@ -6,13 +6,15 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/weir-kafka/weir/cmd/weir/internal/pipeline"
 )
 
 var errLint = errors.New("the checks found problems") //nolint:gochecknoglobals // a sentinel
 
 func lintCmd() *cobra.Command {
 	var set []string
-	var live bool
+	var live, show bool
 	var wait time.Duration
 	cmd := &cobra.Command{
 		Use:   "lint FILE",
@@ -27,7 +29,12 @@ func lintCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer func() { _ = pipeline.Close(p) }()
 			out := cmd.OutOrStdout()
+			if show {
+				fmt.Fprint(out, f.YAML())
+				out = cmd.ErrOrStderr()
+			}
 			for _, w := range f.Warnings() {
 				fmt.Fprintln(out, "warning:", w)
 			}
@@ -37,7 +44,7 @@ func lintCmd() *cobra.Command {
 			}
 			problems := lintLive(cmd.Context(), f, p, wait)
 			for _, text := range problems {
-				fmt.Fprintln(out, args[0]+": "+text)
+				fmt.Fprintln(out, args[0]+": "+f.Mask(text))
 			}
 			if len(problems) > 0 {
 				return errLint
@@ -47,6 +54,7 @@ func lintCmd() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringArrayVar(&set, "set", nil, "set a value over file and environment, as path=value; may be repeated")
+	cmd.Flags().BoolVar(&show, "print", false, "print on standard output what is in force after all layers, without secrets")
 	cmd.Flags().BoolVar(&live, "live", false, "also check topics, dead-letter topic, group and permissions on the cluster, and whether sinks answer")
 	cmd.Flags().DurationVar(&wait, "wait", 10*time.Second, "how long --live waits for answers")
 	return cmd

@@ -2,13 +2,18 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/weir-kafka/weir/config"
 	"github.com/weir-kafka/weir/consumer"
@@ -32,67 +37,124 @@ func lintLive(ctx context.Context, f *config.File, p consumer.Pipeline, wait tim
 	if err := cl.Ping(ctx); err != nil {
 		return []string{fmt.Sprintf("kafka.brokers: no broker of %s answers within %s: %v", strings.Join(k.Brokers, ", "), wait, err)}
 	}
-	adm := kadm.NewClient(cl)
-	problems := lintTopics(ctx, adm, k.Topics, f.DeadLetterTopic())
-	problems = append(problems, lintGroup(ctx, adm, k.Group)...)
-	for _, o := range p.Outputs() {
-		if s, ok := o.Sink.(sink.Pinger); ok {
-			if err := s.Ping(ctx); err != nil {
-				problems = append(problems, "sink: "+err.Error())
-			}
-		}
+	l := &live{cl: cl, file: f}
+	l.topics(ctx)
+	l.group(ctx, k.Group)
+	if len(l.problems) == 0 { // a sink whose topic is missing would only say so again
+		l.sinks(ctx, p)
 	}
-	return problems
+	return l.problems
 }
 
-func lintTopics(ctx context.Context, adm *kadm.Client, topics []string, dead string) (problems []string) {
-	all, err := adm.ListTopics(ctx)
+// live gathers what is wrong on the cluster.
+type live struct {
+	cl       *kgo.Client
+	file     *config.File
+	problems []string
+}
+
+func (l *live) fail(path, format string, args ...any) {
+	l.problems = append(l.problems, path+": "+fmt.Sprintf(format, args...))
+}
+
+// topics checks that every topic is there and may be used.
+func (l *live) topics(ctx context.Context) {
+	req := kmsg.NewPtrMetadataRequest()
+	req.IncludeTopicAuthorizedOperations = true
+	resp, err := req.RequestWith(ctx, l.cl)
 	if err != nil {
-		return []string{"kafka.topics: " + err.Error()}
+		l.fail("kafka.topics", "%v", err)
+		return
 	}
-	check := func(path, topic string) {
-		if all.Has(topic) {
-			return
+	there := map[string]kmsg.MetadataResponseTopic{}
+	for _, t := range resp.Topics {
+		if t.Topic != nil && (t.ErrorCode == 0 || !errors.Is(kerr.ErrorForCode(t.ErrorCode), kerr.UnknownTopicOrPartition)) {
+			there[*t.Topic] = t
 		}
-		text := fmt.Sprintf("%s: topic %q does not exist", path, topic)
-		if near := similar(topic, all.Names()); near != "" {
-			text += fmt.Sprintf("; did you mean %s?", near)
-		}
-		problems = append(problems, text)
 	}
-	for _, t := range topics {
-		check("kafka.topics", t)
+	for _, t := range l.file.Consumer.Kafka.Topics {
+		l.topic(there, "kafka.topics", t, kmsg.ACLOperationRead)
 	}
-	if dead != "" {
-		check("failure.dead_letter.kafka.topic", dead)
+	l.pattern(there)
+	for at, t := range l.file.Topics() {
+		l.topic(there, at+".kafka.topic", t, kmsg.ACLOperationWrite)
 	}
-	return problems
+	slices.Sort(l.problems)
 }
 
-// similar returns a name that begins or ends as the wanted one does.
-func similar(want string, names []string) string {
-	i := slices.IndexFunc(names, func(n string) bool {
-		return strings.EqualFold(n, want) || strings.HasPrefix(n, want) || strings.HasPrefix(want, n) || len(want) > 3 && strings.Contains(n, want[1:])
-	})
-	if i < 0 {
-		return ""
+func (l *live) topic(there map[string]kmsg.MetadataResponseTopic, path, name string, need kmsg.ACLOperation) {
+	t, ok := there[name]
+	switch {
+	case !ok:
+		mend := "create it, or allow this user to describe it"
+		if near := config.Nearest(name, slices.Sorted(maps.Keys(there))); near != "" {
+			mend = fmt.Sprintf("did you mean %s?", near)
+		}
+		l.fail(path, "topic %q does not exist; %s", name, mend)
+	case t.ErrorCode != 0:
+		l.fail(path, "topic %q: %v", name, kerr.ErrorForCode(t.ErrorCode))
+	default:
+		l.allowed(path, fmt.Sprintf("topic %q", name), kadm.DecodeACLOperations(t.AuthorizedOperations), need)
 	}
-	return names[i]
 }
 
-func lintGroup(ctx context.Context, adm *kadm.Client, group string) []string {
-	gs, err := adm.DescribeGroups(ctx, group)
+// allowed checks for an operation. A cluster that keeps no rules, or is too old
+// to tell, allows none and is believed.
+func (l *live) allowed(path, what string, have []kadm.ACLOperation, need kmsg.ACLOperation) {
+	if len(have) > 0 && !slices.Contains(have, need) {
+		l.fail(path, "this user may not %s %s; allow the operation %s", strings.ToLower(need.String()), what, need)
+	}
+}
+
+func (l *live) pattern(there map[string]kmsg.MetadataResponseTopic) {
+	pattern := l.file.Consumer.Kafka.Pattern
+	re, err := regexp.Compile(pattern)
+	if pattern == "" || err != nil {
+		return
+	}
+	matched := false
+	for _, name := range slices.Sorted(maps.Keys(there)) {
+		if re.MatchString(name) && !there[name].IsInternal {
+			matched = true
+			l.topic(there, "kafka.pattern", name, kmsg.ACLOperationRead)
+		}
+	}
+	if !matched {
+		l.fail("kafka.pattern", "%q matches none of the %d topics that this user may see", pattern, len(there))
+	}
+}
+
+// group checks that the group is one of consumers and may be joined.
+func (l *live) group(ctx context.Context, group string) {
+	gs, err := kadm.NewClient(l.cl).DescribeGroups(ctx, group)
 	if err != nil {
-		return []string{"kafka.group: " + err.Error()}
+		l.fail("kafka.group", "%v", err)
+		return
 	}
 	g, ok := gs[group]
 	switch {
-	case !ok || g.Err != nil && strings.Contains(g.Err.Error(), "GROUP_ID_NOT_FOUND"):
-		return nil // it does not exist yet
+	case !ok || errors.Is(g.Err, kerr.GroupIDNotFound): // it does not exist yet
 	case g.Err != nil:
-		return []string{fmt.Sprintf("kafka.group: %s: %v", group, g.Err)}
+		l.fail("kafka.group", "%s: %v", group, g.Err)
 	case g.ProtocolType != "" && g.ProtocolType != "consumer":
-		return []string{fmt.Sprintf("kafka.group: %s is not a consumer group but %q", group, g.ProtocolType)}
+		l.fail("kafka.group", "%s is not a group of consumers but of protocol %q; choose another", group, g.ProtocolType)
+	default:
+		l.allowed("kafka.group", fmt.Sprintf("group %q", group), g.AuthorizedOperations, kmsg.ACLOperationRead)
 	}
-	return nil
+}
+
+// sinks asks every sink that can answer.
+func (l *live) sinks(ctx context.Context, p consumer.Pipeline) {
+	ask := func(path string, o consumer.Output) {
+		if s, ok := o.Sink.(sink.Pinger); ok {
+			if err := s.Ping(ctx); err != nil {
+				l.fail(path, "%v", err)
+			}
+		}
+	}
+	ask("sink", p.Sink)
+	ask("failure.dead_letter", p.DeadLetter)
+	for _, name := range slices.Sorted(maps.Keys(p.Routes)) {
+		ask("sinks."+name, p.Routes[name])
+	}
 }

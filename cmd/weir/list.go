@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"runtime/debug"
@@ -24,6 +25,9 @@ func listCmd() *cobra.Command {
 		Short: "List the handlers and sinks that a file can name",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := oneOf("--output", output, "table", "json"); err != nil {
+				return err
+			}
 			all := map[string]map[string]string{"handlers": {}, "sinks": {}}
 			p := parts()
 			for name, h := range p.Handlers {
@@ -49,8 +53,12 @@ func listCmd() *cobra.Command {
 	return cmd
 }
 
+var errPage = errors.New("name a page: config or metrics") //nolint:gochecknoglobals // a sentinel
+
 func docsCmd() *cobra.Command {
-	cmd := &cobra.Command{Use: "docs", Short: "Print generated reference pages as Markdown"}
+	cmd := &cobra.Command{Use: "docs", Short: "Print generated reference pages as Markdown", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {
+		return usageError{errPage}
+	}}
 	cmd.AddCommand(
 		&cobra.Command{Use: "config", Short: "Every key of a pipeline file", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 			return config.Reference(cmd.OutOrStdout(), parts())
@@ -69,6 +77,9 @@ func versionCmd() *cobra.Command {
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := oneOf("--output", output, "text", "json"); err != nil {
+				return err
+			}
 			v := map[string]string{"version": "(devel)", "go": "", "revision": ""}
 			if bi, ok := debug.ReadBuildInfo(); ok {
 				v["go"] = bi.GoVersion
@@ -83,6 +94,9 @@ func versionCmd() *cobra.Command {
 			}
 			if output == "json" {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(v)
+			}
+			if v["revision"] == "" {
+				v["revision"] = "-"
 			}
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), "weir %s %s %s\n", v["version"], v["revision"], v["go"])
 			return err

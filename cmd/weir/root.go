@@ -1,6 +1,10 @@
 package main
 
 import (
+	"fmt"
+	"slices"
+	"strings"
+
 	"github.com/spf13/cobra"
 )
 
@@ -25,4 +29,12 @@ func oneFile(_ *cobra.Command, args []string) error {
 		return usageError{errOneFile}
 	}
 	return nil
+}
+
+// oneOf checks a flag that knows a few values.
+func oneOf(flag, got string, known ...string) error {
+	if slices.Contains(known, got) {
+		return nil
+	}
+	return usageError{fmt.Errorf("%s %q is not %s", flag, got, strings.Join(known, " or "))}
 }

@@ -30,6 +30,8 @@ const (
 	writeTimeout = 15 * time.Second
 	idleTimeout  = time.Minute
 	mostRequests = 16 // at the same time
+	// gatherTimeout ends a slow scrape while its answer can still be written.
+	gatherTimeout = 10 * time.Second
 )
 
 // maxConns is more than the probes, scrapers and people of one process need.
@@ -48,12 +50,17 @@ func Start(address string, src Source, reg prometheus.Gatherer) (*Server, error)
 	if err != nil {
 		return nil, fmt.Errorf("admin: %w; choose another admin.listen, 127.0.0.1:0 takes a free port", err)
 	}
+	return Serve(ln, src, reg), nil
+}
+
+// Serve takes connections from ln until Stop.
+func Serve(ln net.Listener, src Source, reg prometheus.Gatherer) *Server {
 	s := &Server{addr: ln.Addr().String(), done: make(chan error, 1), srv: &http.Server{
 		Handler: Handler(src, reg), ReadHeaderTimeout: readTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: mostHeader,
 	}}
 	go func() { s.done <- s.srv.Serve(limit(ln, maxConns)) }()
-	return s, nil
+	return s
 }
 
 // Addr returns the address it listens on.
@@ -76,7 +83,7 @@ func (s *Server) Stop() error {
 // Handler serves /metrics, /livez, /readyz and /explain.
 func Handler(src Source, reg prometheus.Gatherer) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: writeTimeout}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: gatherTimeout}))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "alive") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if err := src.Ready(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"runtime/debug"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -45,7 +46,7 @@ func Run(ctx context.Context, f *config.File, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, closeSinks(p)) }()
+	defer func() { err = errors.Join(err, Close(p)) }()
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	c, err := consumer.New(f.Consumer, p, consumer.WithLogger(o.Logger), consumer.WithRegisterer(reg))
@@ -62,23 +63,61 @@ func Run(ctx context.Context, f *config.File, o Options) (err error) {
 		addr = srv.Addr()
 	}
 	o.Logger.Info("starting", "pipeline", f.Consumer.Name, "group", f.Consumer.Kafka.Group, "topics", f.Consumer.Kafka.Topics,
-		"pattern", f.Consumer.Kafka.Pattern, "brokers", f.Consumer.Kafka.Brokers, "memory", f.Consumer.Memory, "admin", adminURL(addr))
+		"pattern", f.Consumer.Kafka.Pattern, "brokers", f.Consumer.Kafka.Brokers, "memory", f.Consumer.Memory, "metrics", metricsURL(addr))
 	if o.OnStart != nil {
 		o.OnStart(addr, c)
 	}
 	ping(ctx, o.Logger, p)
+	joined := watchJoin(ctx, o.Logger, f.Consumer.Kafka.Brokers, c)
 	err = c.Run(ctx)
+	joined()
 	r := c.Explain()
 	o.Logger.Info("stopped", "pipeline", f.Consumer.Name, "polled", r.Totals.Polled, "done", r.Totals.Done, "written", r.Totals.Written,
-		"retried", r.Totals.Retried, "dead_letters", r.Totals.DeadLetters, "skipped", r.Totals.Skipped, "rebalances", r.Rebalances, "err", err)
+		"retried", r.Totals.Retried, "dead_letters", r.Totals.DeadLetters, "skipped", r.Totals.Skipped, "rebalances", r.Rebalances)
 	return err
 }
 
-func adminURL(addr string) string {
+func metricsURL(addr string) string {
 	if addr == "" {
 		return "off"
 	}
-	return "http://" + addr
+	return "http://" + addr + "/metrics"
+}
+
+const (
+	lookEvery = 100 * time.Millisecond
+	sayEvery  = 10 * time.Second
+)
+
+// watchJoin says once what was joined, and until then, now and again, what is
+// waited for. The function that it returns ends it.
+func watchJoin(ctx context.Context, log *slog.Logger, brokers []string, c *consumer.Consumer) func() {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(lookEvery)
+		defer tick.Stop()
+		start := time.Now()
+		for said := start; ; {
+			select {
+			case <-ctx.Done():
+				return
+			case now := <-tick.C:
+				err := c.Ready()
+				if err == nil {
+					r := c.Explain()
+					log.Info("joined", "group", r.Group, "member", r.Member, "partitions", len(r.Partitions))
+					return
+				}
+				if now.Sub(said) >= sayEvery {
+					said = now
+					log.Warn("waiting to join", "brokers", brokers, "for", now.Sub(start).Round(time.Second), "err", err)
+				}
+			}
+		}
+	}()
+	return func() { cancel(); <-done }
 }
 
 // ping warns of sinks that are not there yet. They may come later.
@@ -94,7 +133,8 @@ func ping(ctx context.Context, log *slog.Logger, p consumer.Pipeline) {
 	}
 }
 
-func closeSinks(p consumer.Pipeline) error {
+// Close closes every sink of p that can be closed.
+func Close(p consumer.Pipeline) error {
 	var errs []error
 	for _, o := range p.Outputs() {
 		if c, ok := o.Sink.(io.Closer); ok {
