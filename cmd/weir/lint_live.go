@@ -93,16 +93,10 @@ func (l *live) topic(there map[string]kmsg.MetadataResponseTopic, path, name str
 		l.fail(path, "topic %q does not exist; %s", name, mend)
 	case t.ErrorCode != 0:
 		l.fail(path, "topic %q: %v", name, kerr.ErrorForCode(t.ErrorCode))
-	default:
-		l.allowed(path, fmt.Sprintf("topic %q", name), kadm.DecodeACLOperations(t.AuthorizedOperations), need)
-	}
-}
-
-// allowed checks for an operation. A cluster that keeps no rules, or is too old
-// to tell, allows none and is believed.
-func (l *live) allowed(path, what string, have []kadm.ACLOperation, need kmsg.ACLOperation) {
-	if len(have) > 0 && !slices.Contains(have, need) {
-		l.fail(path, "this user may not %s %s; allow the operation %s", strings.ToLower(need.String()), what, need)
+	default: // a cluster that is too old to tell lists no operation, and is believed
+		if have := kadm.DecodeACLOperations(t.AuthorizedOperations); len(have) > 0 && !slices.Contains(have, need) {
+			l.fail(path, "this user may not %s topic %q; allow the operation %s", strings.ToLower(need.String()), name, need)
+		}
 	}
 }
 
@@ -127,19 +121,30 @@ func (l *live) pattern(there map[string]kmsg.MetadataResponseTopic) {
 // group checks that the group is one of consumers and may be joined.
 func (l *live) group(ctx context.Context, group string) {
 	gs, err := kadm.NewClient(l.cl).DescribeGroups(ctx, group)
-	if err != nil {
-		l.fail("kafka.group", "%v", err)
+	if err == nil && gs[group].Err != nil {
+		err = gs[group].Err
+	}
+	switch {
+	case errors.Is(err, kerr.GroupAuthorizationFailed):
+		l.fail("kafka.group", "this user may not describe group %q; allow the operation READ", group)
+		return
+	case err != nil && !errors.Is(err, kerr.GroupIDNotFound): // it may well not exist yet
+		l.fail("kafka.group", "%s: %v", group, err)
 		return
 	}
-	g, ok := gs[group]
-	switch {
-	case !ok || errors.Is(g.Err, kerr.GroupIDNotFound): // it does not exist yet
-	case g.Err != nil:
-		l.fail("kafka.group", "%s: %v", group, g.Err)
-	case g.ProtocolType != "" && g.ProtocolType != "consumer":
-		l.fail("kafka.group", "%s is not a group of consumers but of protocol %q; choose another", group, g.ProtocolType)
-	default:
-		l.allowed("kafka.group", fmt.Sprintf("group %q", group), g.AuthorizedOperations, kmsg.ACLOperationRead)
+	if t := gs[group].ProtocolType; t != "" && t != "consumer" {
+		l.fail("kafka.group", "%q is not a group of consumers but of protocol %q; choose another", group, t)
+	}
+	// A heartbeat of a member that does not exist changes nothing, needs what a join
+	// needs, and works for a group that does not exist.
+	req := kmsg.NewPtrHeartbeatRequest()
+	req.Group, req.MemberID, req.Generation = group, "weir-lint", -1
+	resp, err := req.RequestWith(ctx, l.cl)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.ErrorCode)
+	}
+	if errors.Is(err, kerr.GroupAuthorizationFailed) {
+		l.fail("kafka.group", "this user may not read group %q; allow the operation READ", group)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"runtime/debug"
 	"slices"
@@ -53,6 +54,9 @@ func listCmd() *cobra.Command {
 	return cmd
 }
 
+const metricsHead = "# Metrics\n\nServed at `/metrics` of the admin listener, beside those of the Go runtime and the process. Labels are bounded: sinks, verdicts, states and\n" +
+	"the partitions that are assigned, never a key or an error.\n\n"
+
 var errPage = errors.New("name a page: config or metrics") //nolint:gochecknoglobals // a sentinel
 
 func docsCmd() *cobra.Command {
@@ -64,6 +68,9 @@ func docsCmd() *cobra.Command {
 			return config.Reference(cmd.OutOrStdout(), parts())
 		}},
 		&cobra.Command{Use: "metrics", Short: "Every metric", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := io.WriteString(cmd.OutOrStdout(), metricsHead); err != nil {
+				return err
+			}
 			return consumer.MetricsReference(cmd.OutOrStdout())
 		}},
 	)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -54,6 +55,10 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitFailed
 }
 
+// oneSignal is how long what follows a signal is taken for the same one:
+// timeout(1) and wrappers that forward to a process group send each twice.
+const oneSignal = 200 * time.Millisecond
+
 // signals returns a context that the first SIGINT or SIGTERM ends. The second
 // ends the process at once: whoever sends it has waited long enough.
 func signals(parent context.Context) (context.Context, func()) {
@@ -62,8 +67,11 @@ func signals(parent context.Context) (context.Context, func()) {
 	signal.Notify(ch, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		<-ch
+		first := time.Now()
 		cancel()
-		<-ch
+		for time.Since(first) < oneSignal {
+			<-ch
+		}
 		fmt.Fprintln(os.Stderr, "weir: second signal, ending at once; what was in flight will be delivered again")
 		os.Exit(exitFailed)
 	}()

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,7 +27,7 @@ func runCmd() *cobra.Command {
 				return err
 			}
 			pipeline.LimitMemory(int64(f.Consumer.Memory))
-			log := pipeline.Logger(f.Log, os.Stderr)
+			log := pipeline.Logger(f.Log, cmd.ErrOrStderr())
 			for _, w := range f.Warnings() {
 				log.Warn(w.String())
 			}

@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"runtime/debug"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -68,7 +67,7 @@ func Run(ctx context.Context, f *config.File, o Options) (err error) {
 		o.OnStart(addr, c)
 	}
 	ping(ctx, o.Logger, p)
-	joined := watchJoin(ctx, o.Logger, f.Consumer.Kafka.Brokers, c)
+	joined := watchJoin(ctx, o.Logger, f.Consumer.Kafka, c)
 	err = c.Run(ctx)
 	joined()
 	r := c.Explain()
@@ -82,42 +81,6 @@ func metricsURL(addr string) string {
 		return "off"
 	}
 	return "http://" + addr + "/metrics"
-}
-
-const (
-	lookEvery = 100 * time.Millisecond
-	sayEvery  = 10 * time.Second
-)
-
-// watchJoin says once what was joined, and until then, now and again, what is
-// waited for. The function that it returns ends it.
-func watchJoin(ctx context.Context, log *slog.Logger, brokers []string, c *consumer.Consumer) func() {
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		tick := time.NewTicker(lookEvery)
-		defer tick.Stop()
-		start := time.Now()
-		for said := start; ; {
-			select {
-			case <-ctx.Done():
-				return
-			case now := <-tick.C:
-				err := c.Ready()
-				if err == nil {
-					r := c.Explain()
-					log.Info("joined", "group", r.Group, "member", r.Member, "partitions", len(r.Partitions))
-					return
-				}
-				if now.Sub(said) >= sayEvery {
-					said = now
-					log.Warn("waiting to join", "brokers", brokers, "for", now.Sub(start).Round(time.Second), "err", err)
-				}
-			}
-		}
-	}()
-	return func() { cancel(); <-done }
 }
 
 // ping warns of sinks that are not there yet. They may come later.
