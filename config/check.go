@@ -118,7 +118,7 @@ func (d *decoder) checkKafka(root *yaml.Node, k *consumer.KafkaConfig) {
 }
 
 // topicName is what Kafka allows (org.apache.kafka.common.internals.Topic).
-var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`) //nolint:gochecknoglobals // a constant
+var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
 
 // address returns what is wrong with host:port, "" if nothing is.
 func address(s string, leastPort int) string {

@@ -171,7 +171,7 @@ func (l *layers) unknown(d *decoder, known map[string]string) {
 
 // serviceLink matches what Kubernetes puts into every container of a namespace
 // for a service that is named weir, or weir-kafka.
-var serviceLink = regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`) //nolint:gochecknoglobals // a constant
+var serviceLink = regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 
 // inSection reports whether a variable begins with the name of a top-level key.
 func inSection(name string) bool {

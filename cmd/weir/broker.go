@@ -34,8 +34,8 @@ func brokerCmd() *cobra.Command {
 			if data != "" {
 				kept = "kept in " + data
 			}
-			fmt.Fprintf(cmd.ErrOrStderr(), "weir broker: this is a simulated Kafka for trying and testing; its data is %s. Never run it in production.\n", kept)
-			fmt.Fprintln(cmd.OutOrStdout(), strings.Join(c.ListenAddrs(), ","))
+			_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "weir broker: this is a simulated Kafka for trying and testing; its data is %s. Never run it in production.\n", kept)
+			_, _ = fmt.Fprintln(cmd.OutOrStdout(), strings.Join(c.ListenAddrs(), ","))
 			<-cmd.Context().Done()
 			return nil
 		},

@@ -68,17 +68,17 @@ func explainTable(out io.Writer, r *consumer.Report) error {
 	if r.Member == "" {
 		member = "not yet a member"
 	}
-	fmt.Fprintf(w, "%s\tgroup %s\t%s\n", r.Name, r.Group, member)
-	fmt.Fprintf(w, "state\t%s\t%s\n", r.State, reasons(r.Reasons))
-	fmt.Fprintf(w, "held\t%s of %s\t%d records\n", mib(r.HeldBytes), mib(r.BudgetBytes), r.HeldRecords)
-	fmt.Fprintf(w, "duplicates if killed\t%d\t\n\n", r.DuplicatesIfKilled)
-	fmt.Fprintln(w, "SINK\tLIMIT\tIN FLIGHT\tQUEUED\tREASON")
+	_, _ = fmt.Fprintf(w, "%s\tgroup %s\t%s\n", r.Name, r.Group, member)
+	_, _ = fmt.Fprintf(w, "state\t%s\t%s\n", r.State, reasons(r.Reasons))
+	_, _ = fmt.Fprintf(w, "held\t%s of %s\t%d records\n", mib(r.HeldBytes), mib(r.BudgetBytes), r.HeldRecords)
+	_, _ = fmt.Fprintf(w, "duplicates if killed\t%d\t\n\n", r.DuplicatesIfKilled)
+	_, _ = fmt.Fprintln(w, "SINK\tLIMIT\tIN FLIGHT\tQUEUED\tREASON")
 	for _, s := range r.Sinks {
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\n", s.Name, s.Limit, s.InFlight, s.Queued, s.Reason)
+		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\n", s.Name, s.Limit, s.InFlight, s.Queued, s.Reason)
 	}
-	fmt.Fprintln(w, "\nPARTITION\tSTATE\tREASONS\tLAG\tOLDEST\tAGE\tLANES BUSY\tHELD\tDONE BEYOND\tDUPLICATES")
+	_, _ = fmt.Fprintln(w, "\nPARTITION\tSTATE\tREASONS\tLAG\tOLDEST\tAGE\tLANES BUSY\tHELD\tDONE BEYOND\tDUPLICATES")
 	for _, p := range r.Partitions {
-		fmt.Fprintf(w, "%s/%d\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%d\t%d\n", p.Topic, p.Partition, p.State, reasons(p.Reasons), known(p.Lag), known(p.Oldest),
+		_, _ = fmt.Fprintf(w, "%s/%d\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%d\t%d\n", p.Topic, p.Partition, p.State, reasons(p.Reasons), known(p.Lag), known(p.Oldest),
 			p.OldestAge.Round(time.Millisecond), p.LanesBusy, mib(p.HeldBytes), p.DoneBeyond, p.DuplicatesIfKilled)
 	}
 	return w.Flush()

@@ -10,7 +10,7 @@ import (
 	"github.com/weir-kafka/weir/cmd/weir/internal/pipeline"
 )
 
-var errLint = errors.New("the checks found problems") //nolint:gochecknoglobals // a sentinel
+var errLint = errors.New("the checks found problems")
 
 func lintCmd() *cobra.Command {
 	var set []string
@@ -32,24 +32,24 @@ func lintCmd() *cobra.Command {
 			defer func() { _ = pipeline.Close(p) }()
 			out := cmd.OutOrStdout()
 			if show {
-				fmt.Fprint(out, f.YAML())
+				_, _ = fmt.Fprint(out, f.YAML())
 				out = cmd.ErrOrStderr()
 			}
 			for _, w := range f.Warnings() {
-				fmt.Fprintln(out, "warning:", w)
+				_, _ = fmt.Fprintln(out, "warning:", w)
 			}
 			if !live {
-				fmt.Fprintln(out, args[0]+": no problems")
+				_, _ = fmt.Fprintln(out, args[0]+": no problems")
 				return nil
 			}
 			problems := lintLive(cmd.Context(), f, p, wait)
 			for _, text := range problems {
-				fmt.Fprintln(out, args[0]+": "+f.Mask(text))
+				_, _ = fmt.Fprintln(out, args[0]+": "+f.Mask(text))
 			}
 			if len(problems) > 0 {
 				return errLint
 			}
-			fmt.Fprintln(out, args[0]+": no problems, cluster and sinks answer")
+			_, _ = fmt.Fprintln(out, args[0]+": no problems, cluster and sinks answer")
 			return nil
 		},
 	}

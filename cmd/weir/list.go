@@ -42,9 +42,9 @@ func listCmd() *cobra.Command {
 			}
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
 			for _, group := range []string{"handlers", "sinks"} {
-				fmt.Fprintln(w, group)
+				_, _ = fmt.Fprintln(w, group)
 				for _, name := range slices.Sorted(maps.Keys(all[group])) {
-					fmt.Fprintf(w, "  %s\t%s\n", name, all[group][name])
+					_, _ = fmt.Fprintf(w, "  %s\t%s\n", name, all[group][name])
 				}
 			}
 			return w.Flush()
@@ -57,7 +57,7 @@ func listCmd() *cobra.Command {
 const metricsHead = "# Metrics\n\nServed at `/metrics` of the admin listener, beside those of the Go runtime and the process. Labels are bounded: sinks, verdicts, states and\n" +
 	"the partitions that are assigned, never a key or an error.\n\n"
 
-var errPage = errors.New("name a page: config or metrics") //nolint:gochecknoglobals // a sentinel
+var errPage = errors.New("name a page: config or metrics")
 
 func docsCmd() *cobra.Command {
 	cmd := &cobra.Command{Use: "docs", Short: "Print generated reference pages as Markdown", Args: cobra.NoArgs, RunE: func(*cobra.Command, []string) error {

@@ -45,13 +45,13 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &ps):
-		fmt.Fprintln(stderr, err)
+		_, _ = fmt.Fprintln(stderr, err)
 		return exitUsage
 	case !began, errors.As(err, &usage):
-		fmt.Fprintf(stderr, "weir: %v\nsee %s --help\n", err, cmd.CommandPath())
+		_, _ = fmt.Fprintf(stderr, "weir: %v\nsee %s --help\n", err, cmd.CommandPath())
 		return exitUsage
 	}
-	fmt.Fprintln(stderr, "weir:", err)
+	_, _ = fmt.Fprintln(stderr, "weir:", err)
 	return exitFailed
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/weir-kafka/weir/config"
 )
 
-var errOneFile = errors.New("give one pipeline file, such as pipeline.yaml") //nolint:gochecknoglobals // a sentinel
+var errOneFile = errors.New("give one pipeline file, such as pipeline.yaml")
 
 func runCmd() *cobra.Command {
 	var set []string

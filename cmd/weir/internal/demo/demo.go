@@ -89,7 +89,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(progress, "weir demo: an embedded Kafka at %s (any client can use it) and a service at %s.\nThe pipeline between them, as weir run takes it:\n\n%s\n",
+	_, _ = fmt.Fprintf(progress, "weir demo: an embedded Kafka at %s (any client can use it) and a service at %s.\nThe pipeline between them, as weir run takes it:\n\n%s\n",
 		strings.Join(cluster.ListenAddrs(), ","), service.url, indent(text))
 	s := &show{o: o, file: f, ledger: l, service: service, screen: newScreen(progress), log: o.Err}
 	return s.run(ctx, cluster.ListenAddrs())

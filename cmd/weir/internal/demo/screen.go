@@ -30,11 +30,11 @@ const head = "    time   produced/s  delivered/s      lag   limit  in flight    
 // phase announces what happens from now on.
 func (s *screen) phase(name string) {
 	if s.live && s.heads > 0 {
-		fmt.Fprintln(s.out)
+		_, _ = fmt.Fprintln(s.out)
 	}
-	fmt.Fprintf(s.out, "-- %s\n", name)
+	_, _ = fmt.Fprintf(s.out, "-- %s\n", name)
 	if s.heads == 0 || s.live {
-		fmt.Fprintln(s.out, head)
+		_, _ = fmt.Fprintln(s.out, head)
 	}
 	s.heads++
 }
@@ -51,8 +51,8 @@ func (s *screen) line(at time.Duration, _ string, g glance) {
 		g.lag, g.limit, g.inFlight, float64(g.held)/(1<<20), g.members, state)
 	s.last, s.at = g.counts, at
 	if s.live {
-		fmt.Fprintf(s.out, "\r\x1b[K%s", text)
+		_, _ = fmt.Fprintf(s.out, "\r\x1b[K%s", text)
 		return
 	}
-	fmt.Fprintln(s.out, text)
+	_, _ = fmt.Fprintln(s.out, text)
 }

@@ -106,7 +106,7 @@ func (s *show) run(ctx context.Context, brokers []string) (err error) {
 	if err := s.awaitJoin(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintf(s.screen.out, "metrics at http://%s/metrics, and try: weir explain --address %s\n\n", s.first.admin, s.first.admin)
+	_, _ = fmt.Fprintf(s.screen.out, "metrics at http://%s/metrics, and try: weir explain --address %s\n\n", s.first.admin, s.first.admin)
 	producing, stop := context.WithCancel(ctx)
 	defer stop()
 	produced := make(chan error, 1)

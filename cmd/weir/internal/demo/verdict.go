@@ -39,7 +39,7 @@ func (s *show) judge() error {
 	if bad {
 		v.Verdict = "failed"
 	}
-	fmt.Fprintf(s.screen.out, "\nproduced %d, delivered %d: lost %d, duplicates %d, out of order %d\nheld at most %.2f MiB of %.0f MiB; %d rebalances, %d pauses, %d dead letters\n%s\n",
+	_, _ = fmt.Fprintf(s.screen.out, "\nproduced %d, delivered %d: lost %d, duplicates %d, out of order %d\nheld at most %.2f MiB of %.0f MiB; %d rebalances, %d pauses, %d dead letters\n%s\n",
 		v.Produced, v.Delivered, v.Lost, v.Duplicates, v.OutOfOrder, float64(v.MaxHeldBytes)/(1<<20), float64(v.BudgetBytes)/(1<<20),
 		v.Rebalances, v.Pauses, v.DeadLetters, v.Verdict)
 	if s.o.Output == "json" {
