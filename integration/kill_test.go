@@ -218,8 +218,10 @@ func produce(ctx context.Context, address string) error {
 func (p *process) admin(t *testing.T) string {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if _, rest, ok := strings.Cut(p.log.String(), "admin="); ok {
-			return strings.Fields(rest)[0]
+		if _, rest, ok := strings.Cut(p.log.String(), "metrics="); ok {
+			if admin, whole, ok := strings.Cut(rest, "/metrics"); ok && whole != "" {
+				return admin
+			}
 		}
 	}
 	t.Fatal("no admin address")
