@@ -2,11 +2,14 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/weir-kafka/weir/consumer/internal/lane"
 )
 
@@ -80,4 +83,31 @@ func TestALossEndsEffectsBeforeItWaitsForACommit(t *testing.T) {
 	}
 	c.commitMu.Unlock()
 	<-returned
+}
+
+// After it has joined again the client gives the answer of a commit as it came:
+// topics by their id.
+func TestAnAnswerThatNamesNoTopicCounts(t *testing.T) {
+	c := &Consumer{now: time.Now, laneMode: lane.Keyed}
+	p := newPartition(context.Background(), c, tp{"in", 0})
+	p.push(records(0, 10, 1), 10)
+	p.tracker.Done(0)
+	m, _ := p.mark()
+	marks := map[tp]mark{p.tp: m}
+	id := [16]byte{1}
+	req, resp := kmsg.NewPtrOffsetCommitRequest(), kmsg.NewPtrOffsetCommitResponse()
+	req.Topics = []kmsg.OffsetCommitRequestTopic{{Topic: "in", TopicID: id}}
+	answer := []kmsg.OffsetCommitResponseTopicPartition{{Partition: 0, ErrorCode: kerr.UnknownMemberID.Code}}
+	resp.Topics = []kmsg.OffsetCommitResponseTopic{{TopicID: id, Partitions: answer}}
+	if err := c.applyCommit(marks, req, resp, nil); !errors.Is(err, kerr.UnknownMemberID) {
+		t.Errorf("got %v, want %v", err, kerr.UnknownMemberID)
+	}
+	answer[0].ErrorCode = 0
+	if err := c.applyCommit(marks, req, resp, nil); err != nil || p.committed != 1 {
+		t.Errorf("got %v and committed %d, want 1", err, p.committed)
+	}
+	resp.Topics = nil
+	if err := c.applyCommit(marks, req, resp, nil); err == nil {
+		t.Error("no answer counts as done")
+	}
 }

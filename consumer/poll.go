@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -78,6 +79,31 @@ func (c *Consumer) poll(ctx context.Context) error {
 		if closed {
 			return kgo.ErrClientClosed
 		}
+		if fetches.NumRecords() == 0 && refused(fetches) {
+			pause(ctx, refusedDelay)
+		}
+	}
+}
+
+// refusedDelay is how long to wait after a poll that brought nothing but
+// refusals. The client asks again as soon as its answers are taken, without a
+// delay of its own for some of them, such as a topic it may not read.
+const refusedDelay = 100 * time.Millisecond
+
+// refused reports whether a partition was refused; the end of a poll is no refusal.
+func refused(fetches kgo.Fetches) (yes bool) {
+	fetches.EachError(func(_ string, _ int32, err error) {
+		yes = yes || !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
+	})
+	return yes
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
 	}
 }
 

@@ -25,6 +25,11 @@ func TestAFetchThatIsRefusedShowsAsTheReason(t *testing.T) {
 			return slices.ContainsFunc(m.Explain().Partitions[0].Reasons, func(r string) bool { return strings.Contains(r, "TOPIC_AUTHORIZATION_FAILED") })
 		}
 		l.until(time.Minute, "the reason shown", shown)
+		hits := denied.Hits()
+		time.Sleep(10 * time.Second)
+		if got := denied.Hits() - hits; got > 110 {
+			t.Errorf("asked %d times in 10 s, want at most 110", got)
+		}
 		denied.Remove()
 		l.produce(1, 10, 10)
 		l.until(time.Minute, "delivered", func() bool { return l.ledger.distinct() == 10 })
