@@ -65,7 +65,7 @@ func (c *call) room(sp *span) int {
 func (c *call) run(ctx context.Context) {
 	s := c.stage
 	defer s.calls.Done()
-	defer s.open.Add(-1)
+	defer s.flying.Add(-int64(c.messages))
 	msgs := c.join()
 	start := s.c.now()
 	err := flow.Deadline(ctx, s.timeout, func(ctx context.Context) error { return c.write(ctx, msgs) })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -77,21 +78,58 @@ func (p *partition) commitDone(m mark, err error) {
 }
 
 // commitLoop commits while there is progress, until ctx ends.
+//
+// A commit costs the broker the same however much it covers, and what it does not
+// cover yet a kill repeats: so a quick pipeline commits as often as every tenth
+// of the interval.
 func (c *Consumer) commitLoop(ctx context.Context) {
-	t := time.NewTicker(c.cfg.Kafka.CommitInterval)
+	t := time.NewTicker(c.cfg.Kafka.CommitInterval / ticksAnInterval)
 	defer t.Stop()
-	for {
+	var committed int64
+	for round := 1; ; round++ {
 		select {
 		case <-t.C:
 		case <-ctx.Done():
 			return
 		}
 		done := c.totals.done.Load()
-		c.perInterval.Store(max(done-c.doneAtTick.Swap(done), c.perInterval.Load()*3/4))
+		c.pace.tick(done, round%ticksAnInterval == 0)
+		if round%ticksAnInterval != 0 && done-committed < manyUncommitted {
+			continue
+		}
+		committed = done
 		if err := c.commit(ctx, c.partitions()); err != nil && ctx.Err() == nil {
 			c.log.Warn("commit refused", "err", err)
 		}
 	}
+}
+
+const (
+	ticksAnInterval = 10
+	// manyUncommitted is how many records must have become done for a commit before
+	// its interval is over.
+	manyUncommitted = 1000
+)
+
+// pace is how many records have lately become done between two commits.
+type pace struct {
+	atTick, atInterval   atomic.Int64 // records done when they began
+	perTick, perInterval atomic.Int64 // the most of late
+}
+
+func (p *pace) tick(done int64, interval bool) {
+	note := func(at, most *atomic.Int64) { most.Store(max(done-at.Swap(done), most.Load()*3/4)) }
+	note(&p.atTick, &p.perTick)
+	if interval {
+		note(&p.atInterval, &p.perInterval)
+	}
+}
+
+// ahead bounds what becomes done until the commit after the next one.
+func (p *pace) ahead(done int64) int64 {
+	interval := max(p.perInterval.Load(), done-p.atInterval.Load())
+	tick := max(p.perTick.Load(), done-p.atTick.Load())
+	return 2 * min(interval, manyUncommitted+tick)
 }
 
 // commit tells the broker how far parts are done. Snapshot, send and apply are

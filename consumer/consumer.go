@@ -59,8 +59,7 @@ type Consumer struct {
 
 	held        atomic.Int64
 	heldRecords atomic.Int64
-	doneAtTick  atomic.Int64 // records done when the commit interval began
-	perInterval atomic.Int64 // the most records that an interval has lately completed
+	pace        pace
 	rebalances  atomic.Int64
 	lastPoll    atomic.Int64
 	running     atomic.Bool

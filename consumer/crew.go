@@ -18,12 +18,14 @@ type crew struct {
 	watch watch
 
 	perRecord atomic.Int64 // nanoseconds a record takes in the handler, smoothed
+	perOutput atomic.Int64 // bytes that the handler makes of a record, smoothed
 
 	mu      sync.Mutex
 	wake    sync.Cond
 	queue   fifo[*partition] // with work, each once, served in turn
 	workers int
 	idle    int
+	output  int64 // bytes that handlers made and sinks have not taken
 	closed  bool
 	running sync.WaitGroup
 	hungry  chan struct{} // the queue has become empty
@@ -77,7 +79,7 @@ func (w *crew) slow() bool { return w.perRecord.Load() > int64(slowRecord) }
 func (w *crew) next() (*partition, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for w.queue.len() == 0 {
+	for w.queue.len() == 0 || w.output > w.mostOutput() {
 		if w.closed {
 			return nil, false
 		}
@@ -97,6 +99,22 @@ func (w *crew) next() (*partition, bool) {
 		}
 	}
 	return p, true
+}
+
+// mostOutput is how much may be made before workers wait until sinks have taken
+// some of it: a handler may turn little into much. It is held by batches that no
+// worker is needed for, so they end by themselves.
+func (w *crew) mostOutput() int64 { return int64(w.c.cfg.Memory) / 8 }
+
+// made is told what handlers made, less than nothing when that is let go.
+func (w *crew) made(bytes int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before := w.output
+	w.output += bytes
+	if most := w.mostOutput(); before > most && w.output <= most {
+		w.wake.Broadcast()
+	}
 }
 
 // mostDelay bounds how long a poll waits for the handler stage: another partition
@@ -141,23 +159,29 @@ func (w *crew) size() int {
 	if per == 0 {
 		return 1
 	}
-	return int(min(max(int64(turnTime)/per, 1), mostAtOnce))
+	n := min(max(int64(turnTime)/per, 1), mostAtOnce)
+	if made := w.perOutput.Load(); made > 0 {
+		n = min(n, max(maxBatchBytes/made, 1))
+	}
+	return int(n)
 }
 
-// learn smooths the measured time of a record.
-func (w *crew) learn(took time.Duration, records int) {
+// learn smooths the measured time of a record, and what is made of it.
+func (w *crew) learn(took time.Duration, records int, made int64) {
 	per := max(int64(took)/int64(records), 1)
 	if old := w.perRecord.Load(); old != 0 {
 		per = old + (per-old)/4
 	}
 	w.perRecord.Store(max(per, 1))
+	old := w.perOutput.Load()
+	w.perOutput.Store(old + (made/int64(records)-old)/4)
 }
 
 // hangs is told when a call hung: a handler that used to be quick may have become
 // slow for every record, and must be given fewer at once. Its worker is lost for
 // now; another takes its place if there is work.
 func (w *crew) hangs(ctx context.Context) {
-	w.learn(lookEvery, 1)
+	w.learn(lookEvery, 1, w.perOutput.Load())
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.queue.len() > 0 {
@@ -187,8 +211,8 @@ func (w *crew) work(ctx context.Context) {
 		left := h.handle(b)
 		w.watch.end(h)
 		took := w.c.now().Sub(start)
-		if left == b {
-			w.learn(took, records)
+		if len(left.taken) == records || h.made() > maxBatchBytes { // else the call hung
+			w.learn(took, len(left.taken), h.made())
 		}
 		w.c.metrics.handled(len(left.taken), took)
 		w.c.dispatchBatch(ctx, left, h.extra)

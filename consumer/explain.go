@@ -38,7 +38,7 @@ func (c *Consumer) Explain() Report {
 		r.DuplicatesIfKilled += pr.DuplicatesIfKilled
 		r.Partitions = append(r.Partitions, pr)
 	}
-	r.DuplicatesIfKilled += 2 * max(c.perInterval.Load(), c.totals.done.Load()-c.doneAtTick.Load())
+	r.DuplicatesIfKilled += c.pace.ahead(c.totals.done.Load())
 	t := &c.totals
 	r.Totals = Totals{
 		Polled: t.polled.Load(), Done: t.done.Load(), Written: written, Retried: t.retried.Load(),
@@ -61,15 +61,21 @@ func (p *partition) report(now time.Time) PartitionReport {
 	}
 	if oldest, ok := p.tracker.Oldest(); ok {
 		r.Oldest = oldest
-		if oldest != p.oldestOffset || p.oldestSince.IsZero() {
-			p.oldestOffset, p.oldestSince = oldest, now
-		}
-		r.OldestAge = now.Sub(p.oldestSince)
+		r.OldestAge = p.age(oldest, now)
 	}
 	if p.end >= 0 && p.committed >= 0 {
 		r.Lag = max(p.end-p.committed, 0)
 	}
 	return r
+}
+
+// age is how long the record at oldest has been the oldest that is not done, as
+// far as anybody looked: housekeeping does once a second.
+func (p *partition) age(oldest int64, now time.Time) time.Duration {
+	if oldest != p.oldestOffset || p.oldestSince.IsZero() {
+		p.oldestOffset, p.oldestSince = oldest, now
+	}
+	return now.Sub(p.oldestSince)
 }
 
 // Ready returns nil while the consumer is a member of its group and its poll

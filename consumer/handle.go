@@ -37,6 +37,7 @@ type hand struct {
 	b     *batch
 	at    int   // record being handled
 	extra int64 // bytes that the handler made
+	lost  int64 // bytes that dead letters will make
 	cut   []int // how much of tails went away with the batch
 
 	taken   []lane.Taken[item] // scratch
@@ -106,7 +107,7 @@ func sameBytes(a, b []byte) bool {
 // it in its lane wait until it has been handled; the others go on. It returns
 // the batch that is left to it: the watch may have taken the rest away.
 func (h *hand) handle(b *batch) *batch {
-	h.b, h.extra = b, 0
+	h.b, h.extra, h.lost = b, 0, 0
 	for i := range h.tails {
 		h.tails[i] = b.outs[i].msgs
 	}
@@ -128,14 +129,28 @@ func (h *hand) handle(b *batch) *batch {
 		}
 		if err == nil {
 			h.keep()
-			continue
+		} else {
+			h.drop()
+			if !h.refused(err) {
+				h.at = h.b.groupEnd(h.at) - 1
+			}
 		}
-		h.drop()
-		if !h.refused(err) {
-			h.at = h.b.groupEnd(h.at) - 1
+		if h.made() > maxBatchBytes && h.at+1 < len(h.b.taken) {
+			h.stopShort()
 		}
 	}
 	return h.b
+}
+
+// made is what becomes of the batch, beside its records.
+func (h *hand) made() int64 { return h.extra + h.lost }
+
+// stopShort ends the batch with the record just handled: what was made of it is
+// as large as a batch may be. The others go back to their lanes.
+func (h *hand) stopShort() {
+	b, next := h.b, h.at+1
+	h.b = b.slice(0, next)
+	h.c.settle(b.part, b.part.giveBack(b.taken[next:], b.taken[h.at].Lane, b.gen))
 }
 
 // rest lets go of what the hand had in its calls: it may wait for long.
@@ -206,6 +221,7 @@ func (h *hand) refused(err error) bool {
 		st.handled, st.wait = true, 1
 		h.c.metrics.handlerFailed(v)
 		b.rejects = append(b.rejects, rejected{i, verdictOf{step: "handler", err: err, attempts: int(st.attempt)}})
+		h.lost += int64(b.taken[i].Size + min(len(err.Error()), maxErrorText) + min(len(stackOf(err)), maxStackText))
 		return true
 	}
 	h.c.metrics.handlerFailed(v)

@@ -248,6 +248,9 @@ func (p *partition) keepHouse() {
 	}
 	p.clonedTo, p.pushedWas = max(p.clonedTo, p.pushedWas), p.pushedTo
 	p.lanes.Idle()
+	if oldest, ok := p.tracker.Oldest(); ok {
+		p.age(oldest, p.now())
+	}
 }
 
 // mayWrite reports whether what a batch carries may still take effect.

@@ -14,6 +14,9 @@ func (q *fifo[T]) len() int { return len(q.items) - q.head }
 // front returns the next item, which must be there.
 func (q *fifo[T]) front() *T { return &q.items[q.head] }
 
+// at returns the item i places behind the front.
+func (q *fifo[T]) at(i int) *T { return &q.items[q.head+i] }
+
 func (q *fifo[T]) push(item T) {
 	if q.head > 64 && q.head > len(q.items)/2 {
 		n := copy(q.items, q.items[q.head:])

@@ -112,6 +112,9 @@ func (c *Consumer) lost(_ context.Context, _ *kgo.Client, m map[string][]int32) 
 // deletes them. Both a revoke and the shutdown come here; the second to come for
 // the same partition waits for the first.
 func (c *Consumer) drain(ctx context.Context, parts []*partition, why string) {
+	if len(parts) == 0 {
+		return
+	}
 	start := c.now()
 	deadline := start.Add(c.cfg.Drain)
 	var dropped, abandoned int64

@@ -27,7 +27,7 @@ type Report struct {
 	Pauses      int64    `json:"pauses"`
 	// DuplicatesIfKilled bounds how many records would be delivered a second time if the
 	// process were killed now or within a commit interval: what is done and not committed,
-	// what is in flight, and twice the most that an interval has lately completed.
+	// what is in flight, and twice the most that has lately been completed between two commits.
 	DuplicatesIfKilled int64             `json:"duplicates_if_killed"`
 	Totals             Totals            `json:"totals"`
 	Sinks              []SinkReport      `json:"sinks"`

@@ -99,6 +99,9 @@ func (c *Consumer) rule(v view, r ruling) {
 // settle tells the rest of the consumer what changed in a partition.
 func (c *Consumer) settle(p *partition, s settled) {
 	c.free(s.bytes, s.records)
+	if s.made != 0 {
+		c.crew.made(s.made)
+	}
 	if s.done > 0 {
 		c.totals.done.Add(s.done)
 	}

@@ -9,6 +9,7 @@ import (
 // of the consumer once the partition's mu is free.
 type settled struct {
 	bytes, records int64  // no longer held
+	made           int64  // bytes that handlers made and that are now held; negative when freed
 	done           int64  // with an outcome that may be committed
 	over           *batch // nobody knows it any more
 	ready          bool   // the partition has work for the handler stage
@@ -81,6 +82,7 @@ func (p *partition) handled(b *batch, extra int64) (s settled) {
 	b.extra = extra
 	p.held += extra
 	s.bytes -= extra
+	s.made += extra
 	for i := range b.states {
 		if b.states[i].handled {
 			b.groups[b.states[i].group].left++
@@ -109,7 +111,7 @@ func (p *partition) grow(b *batch, bytes int64) settled {
 	defer p.mu.Unlock()
 	b.extra += bytes
 	p.held += bytes
-	return settled{bytes: -bytes}
+	return settled{bytes: -bytes, made: bytes}
 }
 
 // findEven looks for the out that has one message of every record.
@@ -147,6 +149,7 @@ func (p *partition) partEnded(b *batch, s *settled) {
 	}
 	p.held -= b.extra
 	s.bytes += b.extra
+	s.made -= b.extra
 	b.extra = 0
 	if b.plain {
 		s.over = b

@@ -7,9 +7,13 @@ import (
 	"github.com/weir-kafka/weir/flow"
 )
 
-// patience is how long a sink must have refused one message, with nothing else
-// failing and nothing else to try, before the message is suspected.
-const patience = 30 * time.Second
+const (
+	// patience is how long a sink must have refused a message, with nothing else
+	// to try, before the message is suspected without better evidence.
+	patience = 30 * time.Second
+	// fewSuspects is how many messages may be left for that. More are an outage.
+	fewSuspects = 16
+)
 
 // failed decides what becomes of a span that was not written. named says that
 // the error is about the span's first message and no other.
@@ -73,11 +77,25 @@ func (s *writeStage) works(sp *span) bool {
 	return works
 }
 
-// nothingElse reports whether the stage has nothing but the one span of c.
+// nothingElse reports whether the stage has nothing beside the one span of c but a
+// few messages, and those have failed too.
 func (s *writeStage) nothingElse(c *call) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(c.spans) == 1 && s.open.Load() == 1 && len(s.parked) == 0 && s.queue.len() == 0 && len(s.in) == 0
+	if len(c.spans) > 1 || len(s.in) > 0 {
+		return false
+	}
+	left := s.flying.Load() - int64(c.messages)
+	for i := range s.queue.len() {
+		if sp := s.queue.at(i); sp.tries == 0 {
+			return false
+		}
+		left += int64(s.queue.at(i).size())
+	}
+	for i := 0; i < len(s.parked) && left <= fewSuspects; i++ {
+		left += int64(s.parked[i].size())
+	}
+	return left <= fewSuspects
 }
 
 // isolate writes a span without company, and in halves if it can be cut: so the

@@ -34,7 +34,7 @@ type writeStage struct {
 
 	wins    atomic.Uint64 // calls in which something was delivered
 	written atomic.Int64  // messages acknowledged
-	open    atomic.Int64  // calls whose messages have no outcome yet
+	flying  atomic.Int64  // messages taken from the queue that have no outcome yet
 
 	mu     sync.Mutex
 	queue  fifo[span] // next to be written, in order
@@ -135,10 +135,8 @@ func (s *writeStage) run(ctx context.Context) {
 		if s.c.now().Sub(from) > slowSink {
 			enough = math.MaxInt
 		}
-		s.open.Add(1)
 		c, ok := s.join(enough)
 		if !ok {
-			s.open.Add(-1)
 			s.limiter.Done(flow.Outcome{Kind: flow.Ignore})
 			continue
 		}
@@ -199,35 +197,41 @@ func (s *writeStage) join(enough int) (*call, bool) {
 			break
 		}
 		if !sp.part().mayWrite(sp.out.batch.gen) {
+			s.flying.Add(-int64(sp.size()))
 			s.abandon(sp)
 			continue
 		}
+		taken := c.messages
 		var back *span
 		if back, more = c.add(sp); back != nil {
 			s.mu.Lock()
 			s.queue.pushFront(*back)
 			s.mu.Unlock()
 		}
+		s.flying.Add(int64(c.messages - taken - sp.size())) // what was cut off waits again
 	}
 	return c, c.messages > 0
 }
 
 // next takes the next span; one that must stand alone only as the first.
-func (s *writeStage) next(first bool) (span, bool) {
+func (s *writeStage) next(first bool) (sp span, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.queue.len() == 0 {
+	switch {
+	case s.queue.len() == 0:
 		select {
 		case o := <-s.in:
-			return span{out: o, to: len(o.msgs)}, true
+			sp = span{out: o, to: len(o.msgs)}
 		default:
 			return span{}, false
 		}
-	}
-	if s.queue.front().alone && !first {
+	case s.queue.front().alone && !first:
 		return span{}, false
+	default:
+		sp = s.queue.pop()
 	}
-	return s.queue.pop(), true
+	s.flying.Add(int64(sp.size()))
+	return sp, true
 }
 
 // purge drops the parked retries of a partition that is being given back: they
