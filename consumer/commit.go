@@ -22,7 +22,7 @@ type mark struct {
 	epoch    int32
 	metadata string
 	whole    bool
-	covered  int64 // of p.uncommited
+	covered  int64 // of p.uncommitted
 	beyond   int64 // done beyond next, and not or not all in the map: who can tell which
 }
 
@@ -45,7 +45,7 @@ func (p *partition) mark() (m mark, ok bool) {
 	if next < max(p.committed, p.floor) {
 		return m, false
 	}
-	m = mark{p: p, gen: p.gen, next: next, epoch: epoch, whole: true, covered: p.uncommited}
+	m = mark{p: p, gen: p.gen, next: next, epoch: epoch, whole: true, covered: p.uncommitted}
 	if beyond := p.tracker.Beyond(); beyond > 0 {
 		if !p.noMap {
 			m.metadata, m.whole = p.tracker.Map(next, offset.MetadataLimit)
@@ -54,7 +54,7 @@ func (p *partition) mark() (m mark, ok bool) {
 			m.beyond = int64(beyond)
 		}
 	}
-	if next == p.committed && (m.metadata == p.sentMap || p.uncommited == 0) {
+	if next == p.committed && (m.metadata == p.sentMap || p.uncommitted == 0) {
 		return m, false
 	}
 	return m, m.metadata != "" || p.committed < next
@@ -74,7 +74,7 @@ func (p *partition) commitDone(m mark, err error) {
 		return
 	}
 	p.committed, p.sentMap, p.mapWhole = m.next, m.metadata, m.whole
-	p.uncommited += m.beyond - m.covered
+	p.uncommitted += m.beyond - m.covered
 }
 
 // commitLoop commits while there is progress, until ctx ends.

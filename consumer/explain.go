@@ -54,7 +54,7 @@ func (p *partition) report(now time.Time) PartitionReport {
 		Topic: p.topic, Partition: p.partition, State: p.state, Reasons: append([]string{}, p.reasons...),
 		Oldest: -1, LanesBusy: p.lanes.Busy(), HeldRecords: p.records, HeldBytes: p.held,
 		Committed: max(p.committed, p.floor), DoneBeyond: int64(p.tracker.Beyond()), Lag: -1,
-		DuplicatesIfKilled: p.uncommited + p.active,
+		DuplicatesIfKilled: p.uncommitted + p.active,
 	}
 	if p.fetchErr != nil {
 		r.Reasons = append(r.Reasons, "fetch: "+p.fetchErr.Error())

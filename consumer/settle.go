@@ -40,7 +40,7 @@ func (p *partition) batchEnded(b *batch, s *settled) {
 		for i := range b.taken {
 			p.tracker.Done(b.taken[i].Item.seq)
 		}
-		p.uncommited += n
+		p.uncommitted += n
 		s.done += n
 	}
 	for i := range b.taken {
@@ -176,7 +176,7 @@ func (p *partition) recordEnded(b *batch, i int, done bool, s *settled) {
 	t := &b.taken[i]
 	if done && b.gen == p.gen && p.life <= draining {
 		p.tracker.Done(t.Item.seq)
-		p.uncommited++
+		p.uncommitted++
 		s.done++
 	}
 	p.free(b, i, s)
