@@ -5,6 +5,7 @@ package flow
 type waiter struct {
 	granted    chan struct{}
 	weight     int
+	name       *fairName // whose request it is in a shared queue of a Semaphore
 	prev, next *waiter
 	queued     bool
 }
