@@ -145,7 +145,7 @@ func (tr *trace) run(t *testing.T, moves []byte) {
 
 func TestSemaphoreNeitherOverfillsNorStarvesOverRandomTraces(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(300) {
+	for seed := range uint64(60) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		moves := make([]byte, 400)
 		for i := range moves {
@@ -166,7 +166,7 @@ func FuzzSemaphore(f *testing.F) {
 // what they got for their weight differs by no more than one request of each.
 func TestFairQueuesAreFairWithinOneRequest(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(200) {
+	for seed := range uint64(40) {
 		rng := rand.New(rand.NewPCG(seed, 2))
 		f := newFairQueues()
 		weights := []float64{1, 1, 2, 3.5, 10}
@@ -182,7 +182,7 @@ func TestFairQueuesAreFairWithinOneRequest(t *testing.T) {
 		for i := range weights {
 			ask(i)
 		}
-		for step := range 2000 {
+		for step := range 500 {
 			q := f.next(1 << 40)
 			i := 0
 			for f.own[fmt.Sprint(i)] != q {

@@ -103,3 +103,17 @@ func TestReleaseOfAnotherTenantsSlotsIsIgnored(t *testing.T) {
 		t.Errorf("%d in use, want none", got)
 	}
 }
+
+func TestReleaseTakesNothingFromThoseWhoShareAQueue(t *testing.T) {
+	t.Parallel()
+	s := flow.NewSemaphore(1000)
+	for i := range 200 { // more than there are queues
+		s.TryAcquireFor(string(rune('a'+i)), 1)
+	}
+	for i := range 100 {
+		s.ReleaseFor(string(rune('a'+i)), 5)
+	}
+	if got := s.InUse(); got != 100 {
+		t.Errorf("%d in use, want 100", got)
+	}
+}
