@@ -219,6 +219,25 @@ func TestPushWaitsForRoomInTheOrderOfArrival(t *testing.T) {
 	})
 }
 
+func TestNobodyOvertakesALargeItemThatWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := flow.Queue[int]{MaxBytes: 10, SizeFunc: func(i int) int { return i }}
+		q.TryPush(8)
+		go func() { _ = q.Push(t.Context(), 5) }()
+		synctest.Wait()
+		go func() { _ = q.Push(t.Context(), 2) }()
+		synctest.Wait()
+		if q.TryPush(1) {
+			t.Error("TryPush overtook")
+		}
+		for _, want := range []int{8, 5, 2} {
+			if got, _ := q.Pop(t.Context()); got != want {
+				t.Fatalf("got %d, want %d", got, want)
+			}
+		}
+	})
+}
+
 func TestWaitersOfAQueueLeaveWithTheirContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := flow.Queue[int]{MaxItems: 1}
