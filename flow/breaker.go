@@ -12,18 +12,19 @@ import (
 // time. It is for plain clients; in a sink's path the [Limiter]'s algorithm does
 // the same, so that nobody needs both.
 //
-// Closed, it counts the calls of Window and opens when at least MinCalls ended and
-// FailureShare of them failed. Open, it refuses for a time that is uniform between zero and a
-// bound, which begins at OpenMin and doubles up to OpenMax. Then it is half-open: one
-// call is let through as a probe; one that does not come back within ProbeTimeout
-// counts as failed, so that a lost call never keeps the breaker shut. Successes probes in a row close it,
-// one failed opens it again. Closed again, it lets a tenth of the calls through
-// and then more and more, all after Ramp: a side that just came back is not
-// hit by everything at once.
+// Closed, it counts the calls of Window and opens when at least MinCalls ended
+// and FailureShare of them failed. Open, it refuses for a time that is uniform
+// between zero and a bound, which begins at OpenMin and doubles up to OpenMax.
+// Then it is half-open: one call is let through as a probe; one that does not
+// come back within ProbeTimeout counts as failed, so that a lost call never
+// keeps the breaker shut. Successes probes in a row close it, one failed opens
+// it again. Closed again, it lets a tenth of the calls through and then more
+// and more, all after Ramp: a side that just came back is not hit by everything
+// at once.
 //
 // Failures are the verdicts [Retry] and [Overload]; [Done] and [Reject] are
-// answers; [Ignore] says nothing. The zero value is ready; the fields are set before the
-// first use. It is safe for concurrent use.
+// answers; [Ignore] says nothing. The zero value is ready; the fields are set
+// before the first use. It is safe for concurrent use.
 type Breaker struct {
 	Window       time.Duration  // zero means 10 s; it moves in tenths
 	MinCalls     int            // zero means 20
@@ -62,9 +63,9 @@ const (
 	breakerHalfOpen
 )
 
-// Allow asks for one call at now. When err is nil the call may be made and must be
-// followed by one [Breaker.Done] with the same pass; otherwise err is an [Overload] that wraps
-// [ErrRefused], and [RetryAfter] tells when to ask again.
+// Allow asks for one call at now. When err is nil the call may be made and must
+// be followed by one [Breaker.Done] with the same pass; otherwise err is an
+// [Overload] that wraps [ErrRefused], and [RetryAfter] tells when to ask again.
 func (b *Breaker) Allow(now time.Time) (pass uint64, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -204,7 +205,7 @@ func (b *Breaker) ramped(now time.Time) bool {
 func (b *Breaker) count(now time.Time, failed bool) bool {
 	width := int64(max(orDefault(b.Window, 10*time.Second)/breakerBuckets, 1))
 	slot := now.UnixNano() / width
-	at := &b.buckets[slot%breakerBuckets]
+	at := &b.buckets[(slot%breakerBuckets+breakerBuckets)%breakerBuckets] // before 1970 it is negative
 	if at.slot != slot {
 		at.slot, at.ok, at.failed = slot, 0, 0
 	}

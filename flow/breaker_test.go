@@ -190,6 +190,19 @@ func TestLostProbeGivesItsPlaceBack(t *testing.T) {
 	}
 }
 
+func TestBreakerWorksAtAnyTime(t *testing.T) {
+	t.Parallel()
+	for _, now := range []time.Time{{}, time.Unix(-5, 1), time.Unix(0, 0)} {
+		bt := newBreakerTrip(t)
+		bt.now = now
+		for range 20 {
+			bt.call(1, flow.Retry)
+			bt.sleep(100 * time.Millisecond)
+		}
+		bt.want("open")
+	}
+}
+
 func TestProbeCountsOnce(t *testing.T) {
 	t.Parallel()
 	bt := newBreakerTrip(t)

@@ -8,14 +8,14 @@ import (
 
 // RetryBudget bounds retries to a share of what succeeds, so that a side in
 // trouble does not get a multiple of its load. It holds Max tokens at most and
-// begins full; a success earns a tenth, a retry costs one, a retry of a call that timed out
-// costs two: it kept the other side busy for longest. A retry is allowed while more
-// than half of the tokens are there. (gRPC proposal A6, retry throttling; the
-// price of a timeout is from the AWS SDK's retry quota.)
+// begins full; a success earns a tenth, a retry costs one, a retry of a call
+// that timed out costs two: it kept the other side busy for longest. A retry is
+// allowed while more than half of the tokens are there. (gRPC proposal A6,
+// retry throttling; the price of a timeout is from the AWS SDK's retry quota.)
 //
-// What to do without a budget is the caller's choice; a pipeline holds, it never drops.
-// The zero value is ready; Max is set before the first use. It is safe for
-// concurrent use.
+// What to do without a budget is the caller's choice; a pipeline holds, it
+// never drops. The zero value is ready; Max is set before the first use. It is
+// safe for concurrent use.
 type RetryBudget struct {
 	Max int // zero means 100
 

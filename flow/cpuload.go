@@ -6,22 +6,22 @@ import (
 )
 
 // CPULoad tells whether this process has too little processor: goroutines that
-// are ready wait long for a thread, and the control group has used up most of its
-// quota. It takes both, because a full processor alone is how a consumer that
-// catches up should look; without a quota the wait alone counts. It is busy after 3 samples
-// above both bounds in a row, and no longer after 8 in which one was below 0.7 / 0.85 of its
-// bound: that is 0.75 s and 2 s.
+// are ready wait long for a thread, and the control group has used up most of
+// its quota. It takes both, because a full processor alone is how a consumer
+// that catches up should look; without a quota the wait alone counts. It is
+// busy after 3 samples above both bounds in a row, and no longer after 8 in
+// which one was below 0.7 / 0.85 of its bound: that is 0.75 s and 2 s.
 //
-// It reads when it is asked and has no goroutine. The zero value is ready; the fields are set before the
-// first use. It is safe for concurrent use.
+// It reads when it is asked and has no goroutine. The zero value is ready; the
+// fields are set before the first use. It is safe for concurrent use.
 type CPULoad struct {
 	Wait  time.Duration // 99th percentile of the wait for a thread; zero means 10 ms
 	Usage float64       // share of the quota; zero means 0.85
 	Every time.Duration // between samples; zero means 250 ms
-	// ReadFunc returns wait and usage since it was called last; a negative usage
-	// means that there is no quota. It is called at most once in Every, from one
-	// goroutine at a time. Nil reads this process: the runtime's metrics, and cpu.stat and
-	// cpu.max of its control group (version 2).
+	// ReadFunc returns wait and usage since it was called last; a negative
+	// usage means that there is no quota. It is called at most once in Every,
+	// from one goroutine at a time. Nil reads this process: the runtime's
+	// metrics, and cpu.stat and cpu.max of its control group (version 2).
 	ReadFunc func(now time.Time) (wait time.Duration, usage float64)
 
 	mu   sync.Mutex

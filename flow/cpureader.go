@@ -34,7 +34,8 @@ func (r *cpuReader) read(now time.Time) (wait time.Duration, usage float64) {
 	return wait, r.usage(now)
 }
 
-// waited returns the 99th percentile of what was added to the histogram since the last call.
+// waited returns the 99th percentile of what was added to the histogram since
+// the last call.
 func (r *cpuReader) waited(h *metrics.Float64Histogram) time.Duration {
 	added := make([]uint64, len(h.Counts))
 	var total uint64
@@ -63,8 +64,8 @@ func seconds(s float64) time.Duration {
 	return time.Duration(s * float64(time.Second))
 }
 
-// usage returns the share of the quota used since the last call, -1 when there is no
-// quota or this is the first call.
+// usage returns the share of the quota used since the last call, -1 when there
+// is no quota or this is the first call.
 func (r *cpuReader) usage(now time.Time) float64 {
 	dir, quota := r.quota()
 	if quota <= 0 {

@@ -23,9 +23,9 @@ type fairQueue struct {
 	round   uint64 // of fairQueues in which start was set
 }
 
-// fairName is what one tenant has in a queue it shares. While there is
-// anything it keeps to that queue: its requests stay in order, and what it gives back
-// is found.
+// fairName is what one tenant has in a queue it shares. While there is anything
+// it keeps to that queue: its requests stay in order, and what it gives back is
+// found.
 type fairName struct {
 	queue          *fairQueue
 	inUse, waiting int

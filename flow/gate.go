@@ -11,9 +11,11 @@ type GateState uint8
 const (
 	// GateOpen lets new work in.
 	GateOpen GateState = iota
-	// GateHold takes nothing new for a moment; what the client buffered stays where it is.
+	// GateHold takes nothing new for a moment; what the client buffered stays
+	// where it is.
 	GateHold
-	// GatePause stops the source, which may throw away what was fetched and not taken.
+	// GatePause stops the source, which may throw away what was fetched and not
+	// taken.
 	GatePause
 )
 
@@ -29,7 +31,8 @@ func (s GateState) String() string {
 	}
 }
 
-// GateInput is what one step of a [Gate] is told. Units are the caller's, records as a rule.
+// GateInput is what one step of a [Gate] is told. Units are the caller's,
+// records as a rule.
 type GateInput struct {
 	Queued    int           // units that were taken and are not done
 	Done      int           // units done since the step before
@@ -47,16 +50,18 @@ type GateInput struct {
 // grown; a limit that rises does nothing.
 //
 // It holds when W was above X for half a second without a break (a burst is no
-// standing queue: CoDel, RFC 8289), when the sink takes no call for more than 50 ms, or at 80 % of the
-// byte budget. It opens again when W is below Y, the sink takes calls, and bytes are below 60 %. It
-// pauses when it has held for LongHold, when it can foresee that it will, or when only a part is blocked.
+// standing queue: CoDel, RFC 8289), when the sink takes no call for more than
+// 50 ms, or at 80 % of the byte budget. It opens again when W is below Y, the
+// sink takes calls, and bytes are below 60 %. It pauses when it has held for
+// LongHold, when it can foresee that it will, or when only a part is blocked.
 //
 //	Y = max(4 F, 100 ms)                  F = mean + 2 deviations of Fetch: the sink must not run dry meanwhile
 //	X = max(Y + gap, 2 Y)                 gap = max(1 s, 20 Waste / goodput in bytes), at most 30 s:
-//	                                      what pauses throw away is at most a twentieth of the work
+//	                                      pauses throw away a twentieth of the work, or more where the 30 s bind
 //
-// No state ends before Dwell. When it held for its queue more than 3 times in a minute, the gap doubles, up to
-// 30 s, and is halved after 5 minutes without that.
+// No state ends before Dwell. When it held for its queue more than 3 times in a
+// minute, the gap doubles, up to 30 s, and is halved after 5 minutes without
+// that.
 //
 // It is a step function: no lock, no clock, no goroutine. The zero value is
 // open; the fields are set before the first step. One goroutine uses it.
@@ -99,9 +104,10 @@ const (
 	gateQuiet    = 5 * time.Minute
 )
 
-// Step takes what was measured since the step before and returns the state and why
-// it was entered: "queue", "refused" or "bytes" of a hold; "long", "forecast" or "partial" of a
-// pause; "drained" or nothing when open. It should be called several times a second.
+// Step takes what was measured since the step before and returns the state and
+// why it was entered: "queue", "refused" or "bytes" of a hold; "long",
+// "forecast" or "partial" of a pause; "drained" or nothing when open. It should
+// be called several times a second.
 func (g *Gate) Step(now time.Time, in GateInput) (state GateState, reason string) {
 	g.measure(now, in)
 	g.calm(now)

@@ -10,16 +10,17 @@ import (
 
 // Health answers the two questions an orchestrator asks. Live: does the process
 // run? Ready: should it get requests? It should not before it started, while it
-// drains, and when it was itself overloaded for longer than Patience. A sink that is down is not
-// its own overload: all replicas would leave at the same time, and nothing would be better.
+// drains, and when it was itself overloaded for longer than Patience. A sink
+// that is down is not its own overload: all replicas would leave at the same
+// time, and nothing would be better.
 //
-// A replica that leaves loads the others more. So each leaves after a time of its
-// own, between once and four times Patience, and comes back after at most Out, be it
-// still overloaded or not: when all are overloaded in the same moment, about half are in rotation at any
-// time, and not none.
+// A replica that leaves loads the others more. So each leaves after a time of
+// its own, between once and four times Patience, and comes back after at most
+// Out, be it still overloaded or not: when all are overloaded in the same
+// moment, about half are in rotation at any time, and not none.
 //
-// The zero value has not started. The fields are set before the first use. It is safe for
-// concurrent use.
+// The zero value has not started. The fields are set before the first use. It
+// is safe for concurrent use.
 type Health struct {
 	Patience    time.Duration     // zero means 10 s
 	Out         time.Duration     // zero means 30 s; each stay is between a fifth and all of it

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// MemoryLoad tells how near this process is to its memory limit (GOMEMLIMIT), in
-// levels that say what to do: 1 at 0.80 of it, take no new work; 2 at 0.90, shed the less important
-// classes; 3 at 0.95, shed all but the first. A level is left 10 points lower.
-// Without a limit the level is 0. What counts is the memory the runtime holds of
-// the system, without what it gave back.
+// MemoryLoad tells how near this process is to its memory limit (GOMEMLIMIT),
+// in levels that say what to do: 1 at 0.80 of it, take no new work; 2 at 0.90,
+// shed the less important classes; 3 at 0.95, shed all but the first. A level
+// is left 10 points lower. Without a limit the level is 0. What counts is the
+// memory the runtime holds of the system, without what it gave back.
 //
-// It reads when it is asked and has no goroutine. The zero value is ready; the fields are set before the
-// first use. It is safe for concurrent use.
+// It reads when it is asked and has no goroutine. The zero value is ready; the
+// fields are set before the first use. It is safe for concurrent use.
 type MemoryLoad struct {
 	Every    time.Duration             // between samples; zero means 100 ms
 	ReadFunc func() (fraction float64) // of the limit that is used; nil reads this process
@@ -54,7 +54,8 @@ func (m *MemoryLoad) step(fraction float64) {
 	}
 }
 
-// memoryUsed returns the used fraction of this process's limit, zero when it has none.
+// memoryUsed returns the used fraction of this process's limit, zero when it
+// has none.
 func memoryUsed() float64 {
 	s := []metrics.Sample{
 		{Name: "/memory/classes/total:bytes"},

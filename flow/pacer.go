@@ -6,9 +6,9 @@ import (
 )
 
 // Pacer spaces calls evenly. Unlike a [Rate] it saves nothing up: after a rest,
-// and after any change of the rate, calls do not come in a burst. That is what a side
-// that just answered 429 needs. (Generic cell rate algorithm, ITU-T I.371, with no
-// tolerance.)
+// and after any change of the rate, calls do not come in a burst. That is what
+// a side that just answered 429 needs. (Generic cell rate algorithm, ITU-T
+// I.371, with no tolerance.)
 //
 // The zero value lets everything pass until a rate is set. It is safe for
 // concurrent use and never waits.

@@ -52,8 +52,8 @@ func (r *Rate) Reserve(now time.Time, n int) (until time.Time) {
 	return until
 }
 
-// SetPerSecond changes the rate at now; zero or less means no limit. Units that came
-// before keep; Burst stays.
+// SetPerSecond changes the rate at now; zero or less means no limit. Units that
+// came before keep; Burst stays.
 func (r *Rate) SetPerSecond(now time.Time, perSecond float64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -34,10 +34,11 @@ func ParseRetryAfter(header string, now time.Time) (after time.Duration, ok bool
 	return min(max(at.Sub(now), 0), maxRetryAfter), true
 }
 
-// ReadRetryAfter reads the Retry-After of an answer that came at now. A date in it is relative
-// to the answer's own Date, if it has one: the clocks need not agree. Up to a
-// tenth is added, so that those who were refused together do not come back
-// together. The result is within 0 and 5.5 minutes. rnd returns numbers in [0, 1).
+// ReadRetryAfter reads the Retry-After of an answer that came at now. A date in
+// it is relative to the answer's own Date, if it has one: the clocks need not
+// agree. Up to a tenth is added, so that those who were refused together do not
+// come back together. The result is within 0 and 5.5 minutes. rnd returns
+// numbers in [0, 1).
 func ReadRetryAfter(h http.Header, now time.Time, rnd func() float64) (after time.Duration, ok bool) {
 	if date, err := http.ParseTime(h.Get("Date")); err == nil {
 		now = date
@@ -46,11 +47,11 @@ func ReadRetryAfter(h http.Header, now time.Time, rnd func() float64) (after tim
 	return after + time.Duration(0.1*rnd()*float64(after)), ok
 }
 
-// FormatRetryAfter returns the Retry-After, in seconds, with which a server that
-// has work queued for wait refuses a request: wait within 1 and 30 seconds, times 0.8 to 1.4, so that
-// the refused do not come back together, and more of them late than early. It belongs on a 503 when the
-// server is full and on a 429 when the caller's quota is used up. rnd returns
-// numbers in [0, 1).
+// FormatRetryAfter returns the Retry-After, in seconds, with which a server
+// that has work queued for wait refuses a request: wait within 1 and 30
+// seconds, times 0.8 to 1.4, so that the refused do not come back together, and
+// more of them late than early. It belongs on a 503 when the server is full and
+// on a 429 when the caller's quota is used up. rnd returns numbers in [0, 1).
 func FormatRetryAfter(wait time.Duration, rnd func() float64) string {
 	secs := min(max(wait, time.Second), 30*time.Second).Seconds() * (0.8 + 0.6*rnd())
 	return strconv.Itoa(int(math.Ceil(secs)))

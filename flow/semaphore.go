@@ -13,8 +13,9 @@ import (
 //
 // While others wait, a tenant is passed over that holds more than its share of
 // the capacity by half, however long it keeps what it has; slots that nobody
-// else wants are anybody's. A tenant whose weight was never set shares 64 queues with all such,
-// so that invented names gain nothing: see [Semaphore.SetWeight].
+// else wants are anybody's. A tenant whose weight was never set shares 64
+// queues with all such, so that invented names gain nothing: see
+// [Semaphore.SetWeight].
 //
 // A request may weigh more than one slot; one that weighs more than the capacity
 // is served when nothing else is in use, as if it weighed just that. The
@@ -34,11 +35,11 @@ func NewSemaphore(capacity int) *Semaphore {
 }
 
 // SetWeight makes tenant known: it has a queue of its own from now on and gets
-// weight slots where a tenant of weight 1 gets one. A weight that is not above 0
-// counts as 1. The tenants nobody set are spread over 64 queues of weight 1; each picks the
-// least busy of its hand of 8 when it begins to ask, so that one that floods
-// shares few queues with another. (Shuffle sharding, with the numbers of
-// Kubernetes' API Priority and Fairness.)
+// weight slots where a tenant of weight 1 gets one. A weight that is not above
+// 0 counts as 1. The tenants nobody set are spread over 64 queues of weight 1;
+// each picks the least busy of its hand of 8 when it begins to ask, so that one
+// that floods shares few queues with another. (Shuffle sharding, with the
+// numbers of Kubernetes' API Priority and Fairness.)
 func (s *Semaphore) SetWeight(tenant string, weight float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

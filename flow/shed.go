@@ -13,17 +13,17 @@ const (
 )
 
 // Shedder turns requests away before they cost anything, the least important
-// first. A request has a level: its class, 0 being the most important, and within
-// it one of 100 levels of its user, which change every hour so that nobody is always
-// the one who is turned away. While requests wait long in the queue behind it, the share that is
-// admitted falls by a twentieth a window, otherwise it grows by a hundredth; the
-// cut is the level up to which that share of the last 1000 offered requests
-// lies. (DAGOR: Zhou et al., "Overload Control for Scaling WeChat Microservices",
-// SoCC 2018, with its numbers.)
+// first. A request has a level: its class, 0 being the most important, and
+// within it one of 100 levels of its user, which change every hour so that
+// nobody is always the one who is turned away. While requests wait long in the
+// queue behind it, the share that is admitted falls by a twentieth a window,
+// otherwise it grows by a hundredth; the cut is the level up to which that
+// share of the last 1000 offered requests lies. (DAGOR: Zhou et al., "Overload
+// Control for Scaling WeChat Microservices", SoCC 2018, with its numbers.)
 //
-// The level can be sent along with the request and the answer, so that those who call
-// know the cut and shed at home. The zero value is ready; the fields are set before the first use. It is
-// safe for concurrent use.
+// The level can be sent along with the request and the answer, so that those
+// who call know the cut and shed at home. The zero value is ready; the fields
+// are set before the first use. It is safe for concurrent use.
 type Shedder struct {
 	Classes int           // zero means 5
 	Delay   time.Duration // mean wait in the queue that is too long; zero means 20 ms

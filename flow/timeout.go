@@ -14,29 +14,34 @@ import (
 // is still in its hands.
 var ErrAbandoned = errors.New("call left behind: it does not heed its context")
 
-// Timeout is a deadline that follows the calls: Factor times the 99th percentile of
-// those that succeeded, within Min and Max. It is computed anew every Period; before
-// it has seen 100 calls it is Max. Failed calls say nothing about how
-// long success takes, so they are not counted; but when more calls ran out of time
-// than succeeded, the deadline may itself be the reason, and it is Max again.
+// Timeout is a deadline that follows the calls: Factor times the 99th
+// percentile of those that succeeded, within Min and Max. It is computed anew
+// every Period; before it has seen 100 calls it is Max. Failed calls say
+// nothing about how long success takes, so they are not counted; but when more
+// calls ran out of time than succeeded, the deadline may itself be the reason,
+// and it is Max again.
 //
 // A call that does not return although its context ended keeps its caller, and
-// the permit its caller holds, for ever. With Grace, Do returns without it when that has passed,
-// with an error that wraps [ErrAbandoned] and is an [Overload], or [Ignore] when the
-// caller's own context was cancelled, and the call runs on in
-// its own goroutine until it ends, which LateFunc is told. Nothing can end it
-// from outside. That costs three promises, which is why Grace must be asked for:
+// the permit its caller holds, for ever. With Grace, Do returns without it when
+// that has passed, with an error that wraps [ErrAbandoned] and is an
+// [Overload], or [Ignore] when the caller's own context was cancelled, and the
+// call runs on in its own goroutine until it ends, which LateFunc is told.
+// Nothing can end it from outside. That costs three promises, which is why
+// Grace must be asked for:
 //
-//   - Memory. The abandoned call still reads, perhaps writes, what it was given. What
-//     it uses must be given back by op itself as it returns, and not by the caller when
-//     Do returns. A batch whose buffers are used again after Do returned is corrupted.
-//   - Effects. It may take effect at any time later: after the retry of the same work, and
-//     after newer work. A retry is a duplicate then, and the old value may overwrite
-//     the new one. Where order counts, the lane stays busy until op itself is over,
-//     which op can tell as it returns; only the permit is free before.
-//   - Bound. Each abandoned call is a goroutine with all it holds. When MaxLate of them run
-//     at the same time, Do refuses further calls until one ends, with [ErrRefused]: a side on which so
-//     many calls hang is down. Those already under way may still come on top.
+//   - Memory. The abandoned call still reads, perhaps writes, what it was given.
+//     What it uses must be given back by op itself as it returns, and not by the
+//     caller when Do returns. A batch whose buffers are used again after Do
+//     returned is corrupted.
+//   - Effects. It may take effect at any time later: after the retry of the same
+//     work, and after newer work. A retry is a duplicate then, and the old value
+//     may overwrite the new one. Where order counts, the lane stays busy until op
+//     itself is over, which op can tell as it returns; only the permit is free
+//     before.
+//   - Bound. Each abandoned call is a goroutine with all it holds. When MaxLate
+//     of them run at the same time, Do refuses further calls until one ends, with
+//     [ErrRefused]: a side on which so many calls hang is down. Those already
+//     under way may still come on top.
 //
 // The zero value is ready; the fields are set before the first use. It is safe
 // for concurrent use.
@@ -92,8 +97,8 @@ func (t *Timeout) Late() int {
 }
 
 // Do runs op as [Deadline] does, with the current deadline, and observes it.
-// With Grace see [Timeout] for what op must do itself; a panic of op is then an error that
-// is a [Reject] and holds the stack.
+// With Grace see [Timeout] for what op must do itself; a panic of op is then an
+// error that is a [Reject] and holds the stack.
 func (t *Timeout) Do(ctx context.Context, op func(context.Context) error) error {
 	begin := time.Now()
 	d := t.Current(begin)
