@@ -32,7 +32,7 @@ func (s *sim) join(m Maker) {
 	for i := range s.clients {
 		c := &s.clients[i]
 		c.id, c.make = int32(i), m
-		c.skew = time.Duration((2*s.dispatch.Float64() - 1) * f.Skew * float64(time.Second))
+		c.skew = seconds((2*s.dispatch.Float64() - 1) * f.Skew)
 		if i >= f.size()-f.Late {
 			c.joins = f.LateAt
 		}
@@ -42,7 +42,7 @@ func (s *sim) join(m Maker) {
 
 // clock is the virtual clock of an instance.
 func (s *sim) clock(c *client) time.Time {
-	return epoch.Add(time.Duration(s.now*float64(time.Second)) + c.skew)
+	return epoch.Add(seconds(s.now) + c.skew)
 }
 
 // touch is called before a subject is.
@@ -149,12 +149,12 @@ func (s *sim) release(id int32) {
 	cl := &s.clients[c.instance]
 	c.released = true
 	cl.inFlight--
-	o := flow.Outcome{Kind: c.verdict, Work: int(c.work), RetryAfter: time.Duration(c.asked * float64(time.Second))}
+	o := flow.Outcome{Kind: c.verdict, Work: int(c.work), RetryAfter: seconds(c.asked)}
 	if c.verdict != flow.Done {
 		o.Work = 0
 		cl.retries.push(c.work)
 	}
-	took := time.Duration(c.took * float64(time.Second))
+	took := seconds(c.took)
 	s.let(id)
 	s.touch()
 	cl.sub.Done(o, took)

@@ -27,11 +27,11 @@ func TestScoreFormula(t *testing.T) {
 
 func TestSummaryIsGeometricMeanAndWorst(t *testing.T) {
 	t.Parallel()
-	got := Summarize([]Score{
+	got := NewReport([]Score{
 		{Set: "named", Algorithm: "a", Score: 0.9, Amplification: 1.2},
 		{Set: "named", Algorithm: "a", Score: 0.4, Amplification: 1.1, AtMinimum: 3},
 		{Set: "fleet", Algorithm: "a", Score: 0.5},
-	})
+	}).Sets
 	a := got["named"]["a"]
 	if math.Abs(a.Geomean-0.6) > 1e-12 || a.Worst != 0.4 || a.Amplification != 1.2 || a.AtMinimum != 3 || a.Scenarios != 2 {
 		t.Errorf("got %+v, want geomean 0.6, worst 0.4, amplification 1.2, 3 s at the minimum", a)
