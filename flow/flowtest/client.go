@@ -11,6 +11,7 @@ type client struct {
 	id       int32
 	make     Maker
 	sub      Subject // nil before it has joined
+	watch    CallWatcher
 	skew     time.Duration
 	joins    float64
 	inFlight int
@@ -55,6 +56,7 @@ func (s *sim) touch() {
 func (s *sim) enlist(c *client) {
 	s.touch()
 	c.sub = c.make(func() time.Time { return s.clock(c) }, s.sc.Seed+uint64(c.id))
+	c.watch, _ = c.sub.(CallWatcher)
 	s.start(c)
 }
 
@@ -97,6 +99,9 @@ func (s *sim) call(c *client) {
 	id := s.newCall(c.id, work)
 	s.expire.push(deadline{s.now + s.sc.Sink.timeout(), id, s.calls[id].serial})
 	s.rec.started++
+	if c.watch != nil {
+		c.watch.Started(int(id))
+	}
 	s.arrive(id)
 }
 
@@ -157,6 +162,9 @@ func (s *sim) release(id int32) {
 	took := seconds(c.took)
 	s.let(id)
 	s.touch()
+	if cl.watch != nil {
+		cl.watch.Ending(int(id))
+	}
 	cl.sub.Done(o, took)
 	s.rec.released++
 	s.start(cl)

@@ -6,16 +6,11 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
 )
 
 // Judge runs scenarios. The zero Judge works on two at a time.
 type Judge struct {
 	Workers int
-	// Advance, if set, is called with the true virtual time before a subject is
-	// called. Inside a testing/synctest bubble it can sleep, which lets a library
-	// that reads time.Now be judged; Workers must then be 1.
-	Advance func(to time.Time)
 
 	mu      sync.Mutex
 	oracles map[string]*Oracle // by ID and seed
@@ -39,7 +34,7 @@ func (j *Judge) Scores(scenarios []Scenario, algorithms map[string]Maker) []Scor
 				sc := &scenarios[i]
 				o := j.Oracle(sc)
 				for k, name := range names {
-					s := NewScore(sc, o, newSim(sc, algorithms[name], j.Advance).run())
+					s := NewScore(sc, o, Run(sc, algorithms[name]))
 					s.Algorithm = name
 					out[i*len(names)+k] = s
 				}

@@ -65,6 +65,13 @@ type sim struct {
 // reported to the subject: to obey it is the limiter's part.
 func Run(sc *Scenario, m Maker) *Result { return newSim(sc, m, nil).run() }
 
+// RunWith is [Run], and calls advance with the true virtual time before each
+// call of a subject. Inside a testing/synctest bubble, whose clock begins where virtual time does, advance
+// can sleep until then: so a library that reads time.Now can be judged as it is.
+func RunWith(sc *Scenario, m Maker, advance func(to time.Time)) *Result {
+	return newSim(sc, m, advance).run()
+}
+
 const tick = 0.005
 
 func newSim(sc *Scenario, m Maker, advance func(time.Time)) *sim {
