@@ -166,7 +166,6 @@ func (s *sim) release(id int32) {
 		cl.watch.Ending(int(id))
 	}
 	cl.sub.Done(o, took)
-	s.rec.released++
 	s.start(cl)
 }
 

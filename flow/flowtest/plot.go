@@ -1,7 +1,7 @@
 package flowtest
 
 import (
-	"bufio"
+	"bytes"
 	"fmt"
 	"html"
 	"io"
@@ -18,7 +18,7 @@ type Curve struct {
 // Plot draws limit, goodput and latency of some runs of sc over time, and the oracle's in grey, as an
 // SVG document.
 func Plot(w io.Writer, sc *Scenario, o *Oracle, curves []Curve) error {
-	b := bufio.NewWriter(w)
+	b := &bytes.Buffer{}
 	p := &plot{w: b, end: sc.End}
 	fmt.Fprintf(b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n",
 		plotWidth, plotTop+3*(panelHeight+panelGap))
@@ -38,7 +38,10 @@ func Plot(w io.Writer, sc *Scenario, o *Oracle, curves []Curve) error {
 		p.panel(i, panel.title, panel.log, sc, all, panel.of)
 	}
 	fmt.Fprintln(b, "</svg>")
-	return b.Flush()
+	if _, err := w.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("plot of %s: %w", sc.ID, err)
+	}
+	return nil
 }
 
 const (
@@ -81,7 +84,7 @@ func latencyPoints(r *Result) []point {
 }
 
 type plot struct {
-	w   io.Writer
+	w   *bytes.Buffer
 	end float64
 }
 

@@ -1,6 +1,7 @@
 package flowtest
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"maps"
@@ -60,16 +61,20 @@ func (r Report) WriteTable(w io.Writer) error {
 	for _, s := range r.Scenarios {
 		names[s.Algorithm] = true
 	}
-	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
+	var cells bytes.Buffer
 	if len(names) == 1 {
-		r.writeMeasures(tw)
+		r.writeMeasures(&cells)
 	} else {
-		r.writeScores(tw, slices.Sorted(maps.Keys(names)))
+		r.writeScores(&cells, slices.Sorted(maps.Keys(names)))
+	}
+	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
+	if _, err := cells.WriteTo(tw); err != nil {
+		return fmt.Errorf("table: %w", err)
 	}
 	return tw.Flush()
 }
 
-func (r Report) writeMeasures(w io.Writer) {
+func (r Report) writeMeasures(w *bytes.Buffer) {
 	fmt.Fprint(w, "scenario\tscore\tgoodput\tp99\tmean\tstart-up s\trecovery s\tovershoot\tamplification\tat minimum s\tJain\t\n")
 	for _, s := range r.Scenarios {
 		fmt.Fprintf(w, "%s\t%.3f\t%.3f\t%.2f\t%.2f\t%.1f\t%.1f\t%.1f\t%.3f\t%.1f\t%.2f\t\n", s.Scenario, s.Score, s.Goodput,
@@ -82,7 +87,7 @@ func (r Report) writeMeasures(w io.Writer) {
 	}
 }
 
-func (r Report) writeScores(w io.Writer, names []string) {
+func (r Report) writeScores(w *bytes.Buffer, names []string) {
 	line := func(head, format string, value func(name string) (float64, bool)) {
 		fmt.Fprint(w, head, "\t")
 		for _, n := range names {

@@ -35,15 +35,15 @@ type Sample struct{ Limit, InFlight int }
 
 // recorder measures a run while it goes on.
 type recorder struct {
-	started, endedCalls, released int
-	calls                         int // that succeeded since
-	attempted, succeeded          float64
-	bins                          []Bin
-	samples                       []Sample
-	ticks                         int
-	since, work, latency          float64 // since is when measuring begins
-	latencies                     histogram
-	joined                        float64 // when the last instance has joined and settled
+	started, endedCalls  int
+	calls                int // that succeeded since
+	attempted, succeeded float64
+	bins                 []Bin
+	samples              []Sample
+	ticks                int
+	since, work, latency float64 // since is when measuring begins
+	latencies            histogram
+	joined               float64 // when the last instance has joined and settled
 }
 
 func (r *recorder) init(sc *Scenario) {
