@@ -9,7 +9,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -144,22 +143,12 @@ func (f *simFlags) runReplay(w io.Writer, algorithms map[string]flowtest.Maker) 
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.replay, err)
 	}
-	names := slices.Sorted(maps.Keys(algorithms))
-	steps := map[string][]flowtest.ReplayStep{}
-	for _, name := range names {
-		steps[name] = flowtest.Replay(calls, algorithms[name])
+	replays := map[string][]flowtest.ReplayStep{}
+	for name, m := range algorithms {
+		replays[name] = flowtest.Replay(calls, m)
 	}
 	if f.output == "json" {
-		return json.NewEncoder(w).Encode(steps)
+		return json.NewEncoder(w).Encode(replays)
 	}
-	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(tw, "second\tin flight\t%s\t\n", strings.Join(names, "\t"))
-	for i, s := range steps[names[0]] {
-		fmt.Fprintf(tw, "%.0f\t%d\t", s.T, s.InFlight)
-		for _, name := range names {
-			fmt.Fprintf(tw, "%d\t", steps[name][i].Limit)
-		}
-		fmt.Fprintln(tw)
-	}
-	return tw.Flush()
+	return flowtest.WriteReplay(w, replays)
 }

@@ -23,7 +23,8 @@ var (
 )
 
 // failsafe is the adaptive limiter of failsafe-go as it is shipped, with the
-// bounds of all others. It measures time by itself. What failed is dropped, as its documentation says.
+// bounds of all others. It measures time by itself. What failed is dropped, as
+// its documentation says.
 type failsafe struct {
 	limiter adaptivelimiter.AdaptiveLimiter[any]
 	taken   adaptivelimiter.Permit

@@ -4,9 +4,10 @@ import "github.com/weir-kafka/weir/flow"
 
 // Algorithms returns Weir's limiters, and those to compare them with, each
 // written anew from its published rule: what it does, and where that is
-// written, is said at each. All may move between 1 and 512 calls, where the original does not
-// need another floor, because bounds are what an operator sets; the rest is
-// the published default. The published ones do not obey Retry-After: their rules do not speak of it.
+// written, is said at each. All may move between 1 and 512 calls, where the
+// original does not need another floor, because bounds are what an operator
+// sets; the rest is the published default. The published ones do not obey
+// Retry-After: their rules do not speak of it.
 func Algorithms() map[string]Maker {
 	return map[string]Maker{
 		"aimd": Limiter(func(uint64) flow.Algorithm { return flow.AIMD(flow.AIMDConfig{Max: mostAllowed}) }),

@@ -6,13 +6,16 @@ import (
 )
 
 // brpc takes the product of peak throughput and lowest latency as the load that
-// the sink carries without a queue, and allows up to 1.4 times that while latency is near the lowest.
+// the sink carries without a queue, and allows up to 1.4 times that while
+// latency is near the lowest.
 //
-// Source: Apache brpc, auto_concurrency_limiter.cpp: initial limit 40, windows of
-// 100 samples, latency of failed calls added to that of the others, threshold 0.4, smoothing 0.9, peak of 50 windows,
-// every 25 to 50 s half the limit for 2 s to measure latency anew. As there, the length
-// of a window in ms is compared with microseconds, so 100 samples always end it. Its floor of 40 is 1 here, and a
-// window without success, which corrupts its count of calls there, is merely longer here.
+// Source: Apache brpc, auto_concurrency_limiter.cpp: initial limit 40, windows
+// of 100 samples, latency of failed calls added to that of the others,
+// threshold 0.4, smoothing 0.9, peak of 50 windows, every 25 to 50 s half the
+// limit for 2 s to measure latency anew. As there, the length of a window in ms
+// is compared with microseconds, so 100 samples always end it. Its floor of 40
+// is 1 here, and a window without success, which corrupts its count of calls
+// there, is merely longer here.
 type brpc struct {
 	current      float64
 	start        float64 // of the window

@@ -7,12 +7,14 @@ import (
 )
 
 // hill adds a square wave to the limit, looks for it in the throughput by a
-// Fourier transform at its frequency, and climbs in proportion to how much of it comes through.
+// Fourier transform at its frequency, and climbs in proportion to how much of
+// it comes through.
 //
 // Source: .NET runtime, PortableThreadPool.HillClimbing.cs: wave period 4,
-// magnitude up to 20, history 8 periods, bias 0.15, signal to noise 3, 4 changes a second, at most 20 a sample,
-// samples of 10 to 200 ms, error smoothing 0.01, gain exponent 2, sample error 0.15. Completions are the calls that
-// succeeded. The check of CPU utilisation is left out; the start is at 4.
+// magnitude up to 20, history 8 periods, bias 0.15, signal to noise 3, 4
+// changes a second, at most 20 a sample, samples of 10 to 200 ms, error
+// smoothing 0.01, gain exponent 2, sample error 0.15. Completions are the calls
+// that succeeded. The check of CPU utilisation is left out; the start is at 4.
 type hill struct {
 	current, control float64
 	last             float64 // end of the last sample

@@ -8,8 +8,8 @@ import (
 )
 
 // Fleets returns sinks with several instances in front: F2 and F8 are two and
-// eight instances whose clocks differ by up to 25 ms, F8late has four of eight join at
-// 40 s, F4 is four instances whose clocks differ by up to 100 ms.
+// eight instances whose clocks differ by up to 25 ms, F8late has four of eight
+// join at 40 s, F4 is four instances whose clocks differ by up to 100 ms.
 func Fleets(seed uint64) []Scenario {
 	kinds := []struct {
 		name  string
@@ -41,8 +41,8 @@ const mostCalls = 5000
 
 // Random returns n sinks drawn from seed: 2 to 128 servers of 2 to 600 ms, 1 to
 // 100 ms away, in four distributions, whose number is multiplied or divided by
-// 2 to 5 at 60 s, some with pauses, errors or a cost for each unit of work. Nothing may be tuned on
-// them; draw from a new seed for the verdict.
+// 2 to 5 at 60 s, some with pauses, errors or a cost for each unit of work.
+// Nothing may be tuned on them; draw from a new seed for the verdict.
 func Random(seed uint64, n int) []Scenario {
 	all := make([]Scenario, n)
 	for i := range all {

@@ -11,8 +11,9 @@ import (
 // decisions at the floor, it measures the base of 50 calls at the floor of 3.
 //
 // Source: Envoy, adaptive concurrency filter, gradient_controller.cc: median,
-// buffer 25 %, gradient within 0.5 and 2, interval 60 s with 15 % jitter, floor 3. Calls that began
-// before a measurement are left out. Here a call that timed out is timed like any other.
+// buffer 25 %, gradient within 0.5 and 2, interval 60 s with 15 % jitter, floor
+// 3. Calls that began before a measurement are left out. Here a call that timed
+// out is timed like any other.
 type envoy struct {
 	current   float64
 	base      float64

@@ -45,9 +45,10 @@ func (j *Judge) Scores(scenarios []Scenario, algorithms map[string]Maker) []Scor
 	return out
 }
 
-// Oracle returns the oracle of sc. In each phase by itself every limit of a grid
-// of 42 from 1 to 512 is tried, and the smallest with 97 % of the best goodput is taken; then one instance
-// runs through sc and switches between these limits at once. What was found is remembered.
+// Oracle returns the oracle of sc. In each phase by itself every limit of a
+// grid of 42 from 1 to 512 is tried, and the smallest with 97 % of the best
+// goodput is taken; then one instance runs through sc and switches between
+// these limits at once. What was found is remembered.
 func (j *Judge) Oracle(sc *Scenario) *Oracle {
 	return remember(j, &j.oracles, fmt.Sprint(sc.ID, sc.Seed), func() *Oracle { return newOracle(sc, j.knee) })
 }

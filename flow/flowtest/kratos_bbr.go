@@ -5,10 +5,11 @@ import "math"
 // bbr allows the product of the best throughput and the best latency of the last
 // ten seconds, each taken over buckets of 100 ms.
 //
-// Source: go-kratos aegis, ratelimit/bbr (after Alibaba Sentinel): 100 buckets in 10 s;
-// one call over the product may pass; failures count as passed. The original
-// sheds only while the process uses over 80 % of its CPU. There is no CPU here, so
-// the gate is always open, and before the first bucket is full the limit is 20.
+// Source: go-kratos aegis, ratelimit/bbr (after Alibaba Sentinel): 100 buckets
+// in 10 s; one call over the product may pass; failures count as passed. The
+// original sheds only while the process uses over 80 % of its CPU. There is no
+// CPU here, so the gate is always open, and before the first bucket is full the
+// limit is 20.
 type bbr struct {
 	buckets [bbrBuckets]bbrBucket
 	now     int // number of the current bucket

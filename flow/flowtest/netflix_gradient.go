@@ -8,9 +8,9 @@ import (
 // gradient multiplies the limit by the ratio of the lowest latency to that of the
 // last window, and allows a queue of the square root of the limit.
 //
-// Source: Netflix concurrency-limits, GradientLimit: initial limit 50, tolerance
-// 2, smoothing 0.2 of decreases, back-off 0.9 after a drop, queue max(4, sqrt L), base and limit reset every
-// 1000 to 2000 windows.
+// Source: Netflix concurrency-limits, GradientLimit: initial limit 50,
+// tolerance 2, smoothing 0.2 of decreases, back-off 0.9 after a drop, queue
+// max(4, sqrt L), base and limit reset every 1000 to 2000 windows.
 type gradient struct {
 	current, base float64
 	untilReset    int

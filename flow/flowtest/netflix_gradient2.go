@@ -3,9 +3,10 @@ package flowtest
 // gradient2 compares the latency of the last window with its long average
 // instead of with the lowest. Drops are not looked at.
 //
-// Source: Netflix concurrency-limits, Gradient2Limit: initial limit 20, queue 4,
-// smoothing 0.2, tolerance 1.5, long window 600, of which the first 10 are
-// averaged plainly; the long average decays by 0.95 while it is over twice the short one.
+// Source: Netflix concurrency-limits, Gradient2Limit: initial limit 20, queue
+// 4, smoothing 0.2, tolerance 1.5, long window 600, of which the first 10 are
+// averaged plainly; the long average decays by 0.95 while it is over twice the
+// short one.
 type gradient2 struct {
 	current, long float64
 	warm          int

@@ -15,8 +15,8 @@ type Curve struct {
 	Result *Result
 }
 
-// Plot draws limit, goodput and latency of some runs of sc over time, and the oracle's in grey, as an
-// SVG document.
+// Plot draws limit, goodput and latency of some runs of sc over time, and the
+// oracle's in grey, as an SVG document.
 func Plot(w io.Writer, sc *Scenario, o *Oracle, curves []Curve) error {
 	b := &bytes.Buffer{}
 	p := &plot{w: b, end: sc.End}

@@ -69,8 +69,9 @@ func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 17)) }
 // window gathers the samples of a second for a rule.
 //
 // Source: Netflix concurrency-limits, WindowedLimit with
-// AverageSampleWindowFactory: 1 s, at least 10 samples, the mean latency of the calls that were not
-// dropped, the largest number in flight, and whether any was dropped.
+// AverageSampleWindowFactory: 1 s, at least 10 samples, the mean latency of the
+// calls that were not dropped, the largest number in flight, and whether any
+// was dropped.
 type window struct {
 	rule
 	until, sum float64

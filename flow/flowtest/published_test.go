@@ -8,7 +8,8 @@ import (
 	"github.com/weir-kafka/weir/flow"
 )
 
-// feed shows n calls to r, each latency seconds long, one every gap seconds from at on.
+// feed shows n calls to r, each latency seconds long, one every gap seconds
+// from at on.
 func feed(r rule, at float64, n int, gap float64, s sample) float64 {
 	for range n {
 		at += gap

@@ -2,23 +2,28 @@ package flowtest
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"math"
 	"slices"
+	"strings"
+	"text/tabwriter"
 	"time"
 
 	"github.com/weir-kafka/weir/flow"
 )
 
-// TraceCall is a line of a recorded trace: one call of a real sink, written when it ended. A trace is such
-// lines as JSON, in any order:
+// TraceCall is a line of a recorded trace: one call of a real sink, written
+// when it ended. A trace is such lines as JSON, in any order:
 //
 //	{"t": 12.345, "latency": 0.120, "kind": "done", "work": 100, "in_flight": 8}
 //
-// Time and latency are seconds, of the attempt and without any wait before it. Kind is one of done, retry, overload,
-// reject, ignore.
+// Time and latency are seconds, of the attempt and without any wait before it.
+// Kind is one of done, retry, overload, reject, ignore.
 type TraceCall struct {
 	T          float64 `json:"t"`           // when the call ended, seconds from any beginning
 	Latency    float64 `json:"latency"`     // how long it took
@@ -27,6 +32,8 @@ type TraceCall struct {
 	InFlight   int     `json:"in_flight"`   // calls in flight just before it ended; zero is not recorded
 	RetryAfter float64 `json:"retry_after"` // what the sink asked for
 }
+
+const longestTrace = 30 * 86400 // seconds; a replay has a step for each
 
 // ReadTrace reads a trace. Its errors name the line.
 func ReadTrace(r io.Reader) ([]TraceCall, error) {
@@ -51,6 +58,13 @@ func ReadTrace(r io.Reader) ([]TraceCall, error) {
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("trace: reading: %w", err)
 	}
+	oldest, newest := math.Inf(1), 0.0
+	for _, c := range out {
+		oldest, newest = min(oldest, c.T), max(newest, c.T)
+	}
+	if newest-oldest > longestTrace {
+		return nil, fmt.Errorf("trace: spans %.0f s, more than 30 days: t is in seconds", newest-oldest)
+	}
 	return out, nil
 }
 
@@ -64,7 +78,7 @@ func verdicts() map[string]flow.Verdict {
 
 // ReplayStep is a second of a replay.
 type ReplayStep struct {
-	T        float64 `json:"t"`         // its end, seconds of the trace
+	T        float64 `json:"t"`         // its end, seconds since the first call began
 	Limit    int     `json:"limit"`     // what the limiter would have set
 	InFlight int     `json:"in_flight"` // most calls in flight of the trace in this second
 	Refused  int     `json:"refused"`   // calls of the trace that the limiter would not have started then
@@ -75,10 +89,11 @@ type ReplayStep struct {
 //
 // It is one honest counterfactual and no more: the limiter decides from the
 // outcomes that were recorded, so it does not see what its own limit would have
-// done to the sink. A call that it would not have started is not shown to it. Where the limit
-// stays below what was in flight, the latencies after that are those of a sink
-// more loaded than it would have been; where it is above, the limiter saw calls
-// that were fewer than it allowed, and most limiters do not climb on those.
+// done to the sink. A call that it would not have started is not shown to it.
+// Where the limit stays below what was in flight, the latencies after that are
+// those of a sink more loaded than it would have been; where it is above, the
+// limiter saw calls that were fewer than it allowed, and most limiters do not
+// climb on those.
 func Replay(calls []TraceCall, m Maker) []ReplayStep {
 	type edge struct {
 		t    float64
@@ -86,8 +101,12 @@ func Replay(calls []TraceCall, m Maker) []ReplayStep {
 		ends bool
 	}
 	edges := make([]edge, 0, 2*len(calls))
+	first := math.Inf(1)
+	for _, c := range calls {
+		first = min(first, c.T-c.Latency)
+	}
 	for i, c := range calls {
-		edges = append(edges, edge{max(c.T-c.Latency, 0), i, false}, edge{c.T, i, true})
+		edges = append(edges, edge{c.T - c.Latency - first, i, false}, edge{c.T - first, i, true})
 	}
 	slices.SortStableFunc(edges, func(a, b edge) int { return cmp.Compare(a.t, b.t) })
 	now, kinds := 0.0, verdicts()
@@ -129,3 +148,26 @@ func outcome(kind flow.Verdict, c TraceCall) flow.Outcome {
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// WriteReplay writes replays of one trace by several limiters, with a line for
+// each second and a column for each limiter.
+func WriteReplay(w io.Writer, replays map[string][]ReplayStep) error {
+	names := slices.Sorted(maps.Keys(replays))
+	if len(names) == 0 {
+		return nil
+	}
+	var cells bytes.Buffer
+	fmt.Fprintf(&cells, "second\tin flight\t%s\t\n", strings.Join(names, "\t"))
+	for i, s := range replays[names[0]] {
+		fmt.Fprintf(&cells, "%.0f\t%d\t", s.T, s.InFlight)
+		for _, name := range names {
+			fmt.Fprintf(&cells, "%d\t", replays[name][i].Limit)
+		}
+		fmt.Fprintln(&cells)
+	}
+	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', tabwriter.AlignRight)
+	if _, err := cells.WriteTo(tw); err != nil {
+		return fmt.Errorf("table: %w", err)
+	}
+	return tw.Flush()
+}

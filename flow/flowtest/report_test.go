@@ -95,6 +95,8 @@ func TestTraceErrorsNameTheLine(t *testing.T) {
 		good + "{":                     "line 2",
 		good + `{"t":1,"kind":"fine"}`: `line 2: unknown kind "fine"`,
 		`{"t":-1,"kind":"done"}`:       "negative",
+
+		good + `{"t":1e9,"kind":"done"}`: "t is in seconds",
 	} {
 		if _, err := flowtest.ReadTrace(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got error %v, want %q", text, err, want)
@@ -136,5 +138,19 @@ func TestReplayFollowsTheRecordedOutcomes(t *testing.T) {
 	}
 	if got := failed[len(failed)-1].Limit; got != 1 {
 		t.Errorf("calls that are refused: got limit %d, want 1", got)
+	}
+}
+
+func TestReplayBeginsWithTheTrace(t *testing.T) {
+	t.Parallel()
+	calls := steadyTrace(2, 3, "done")
+	for i := range calls {
+		calls[i].T += 1.7e9 // as a wall clock would write it
+	}
+	if got := len(flowtest.Replay(calls, fixed(3))); got < 3 || got > 4 {
+		t.Errorf("got %d steps of a trace of 3 s", got)
+	}
+	if got := flowtest.Replay(nil, fixed(3)); len(got) != 1 || got[0].Limit != 3 {
+		t.Errorf("got %+v of no calls, want one step", got)
 	}
 }

@@ -58,16 +58,18 @@ type sim struct {
 // a limiter that ends its slots lazily gets to do so.
 //
 // A failed call keeps its place until R(1..1.5) after its start, R being the
-// moving mean latency of the calls that succeeded, and then its work is repeated before
-// new work. That is what Weir's pipeline does, and every subject is given the
-// same pipeline: without it those that ignore failures would be judged by how
-// fast a client can spin. Scenario.NoBackoff takes it away. Retry-After is only
-// reported to the subject: to obey it is the limiter's part.
+// moving mean latency of the calls that succeeded, and then its work is
+// repeated before new work. That is what Weir's pipeline does, and every
+// subject is given the same pipeline: without it those that ignore failures
+// would be judged by how fast a client can spin. Scenario.NoBackoff takes it
+// away. Retry-After is only reported to the subject: to obey it is the
+// limiter's part.
 func Run(sc *Scenario, m Maker) *Result { return newSim(sc, m, nil).run() }
 
 // RunWith is [Run], and calls advance with the true virtual time before each
-// call of a subject. Inside a testing/synctest bubble, whose clock begins where virtual time does, advance
-// can sleep until then: so a library that reads time.Now can be judged as it is.
+// call of a subject. Inside a testing/synctest bubble, whose clock begins where
+// virtual time does, advance can sleep until then: so a library that reads
+// time.Now can be judged as it is.
 func RunWith(sc *Scenario, m Maker, advance func(to time.Time)) *Result {
 	return newSim(sc, m, advance).run()
 }

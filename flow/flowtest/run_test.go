@@ -33,7 +33,8 @@ func erlangC(c int, a float64) float64 {
 	return last / (sum + last)
 }
 
-// open is a Poisson stream of calls in front of a sink that a limit of 4000 does not bound.
+// open is a Poisson stream of calls in front of a sink that a limit of 4000
+// does not bound.
 func open(seed uint64, sink flowtest.Sink, rate float64) *flowtest.Result {
 	sink.Phases[0].Supply = rate
 	sink.Timeout = 1000

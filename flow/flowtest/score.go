@@ -69,7 +69,8 @@ func ratio(a, b float64) float64 {
 }
 
 // well is how long after the beginning of phase i a window of 3 s begins in
-// which goodput and mean latency are near the oracle's; the length of the phase if none does.
+// which goodput and mean latency are near the oracle's; the length of the phase
+// if none does.
 func well(sc *Scenario, o *Oracle, r *Result, i int, slack float64) float64 {
 	from := int(sc.Sink.Phases[i].Start / binSeconds)
 	until := min(int(sc.until(i)/binSeconds), len(r.Bins))

@@ -20,9 +20,9 @@ type Subject interface {
 	HoldUntil() time.Time
 }
 
-// CallWatcher is an optional ability of a [Subject] whose permits are not alike,
-// because each measures its own call. Started follows the TryAcquire of a call and Ending precedes its Done; a number is
-// used again only after that.
+// CallWatcher is an optional ability of a [Subject] whose permits are not
+// alike, because each measures its own call. Started follows the TryAcquire of
+// a call and Ending precedes its Done; a number is used again only after that.
 type CallWatcher interface {
 	Started(call int)
 	Ending(call int)
