@@ -2,7 +2,10 @@ GO ?= go
 LINT_VERSION = v2.5.0
 BIN = $(CURDIR)/bin
 
-.PHONY: all help build test race lint lint-install generate verify bench fuzz demo clean
+# Modules of their own, so that what they need stays out of the product.
+MODULES = flow/grpcflow flow/bench
+
+.PHONY: all help build test race lint lint-install generate verify bench sim overload fuzz demo clean
 
 all: build test lint ## build, test, lint
 
@@ -15,12 +18,14 @@ build: ## build the binary into bin/
 test: ## run the tests; needs nothing but Go
 	$(GO) vet -tags synctests ./...
 	$(GO) test -tags synctests ./...
+	@for m in $(MODULES); do (cd $$m && $(GO) vet ./... && $(GO) test ./...) || exit 1; done
 
 race: ## run the tests with the race detector
-	$(GO) test -race -tags synctests ./...
+	$(GO) test -race -short -tags synctests ./...
+	cd flow/grpcflow && $(GO) test -race -short ./...
 
 lint: ## run golangci-lint where it is installed (make lint-install)
-	@if [ -x $(BIN)/golangci-lint ]; then $(BIN)/golangci-lint run; \
+	@if [ -x $(BIN)/golangci-lint ]; then $(BIN)/golangci-lint run && cd flow/grpcflow && $(BIN)/golangci-lint run; \
 	else echo "lint: golangci-lint is not installed: make lint-install"; test -z "$$CI"; fi
 
 lint-install: ## install the pinned golangci-lint into bin/
@@ -31,10 +36,18 @@ generate: ## write the generated pages
 
 verify: generate ## fail if a generated page or go.mod is stale
 	$(GO) mod tidy -diff
+	@for m in $(MODULES); do (cd $$m && $(GO) mod tidy -diff) || exit 1; done
 	git diff --exit-code -- docs
+
+sim: ## limiters against simulated sinks: scenarios by algorithm
+	$(GO) run ./cmd/weir sim
 
 bench: ## Weir over the raw client, interleaved, with an A/A control
 	$(GO) run ./integration/bench
+
+overload: ## servers under ten times their load, with a door and without, as a gate
+	$(GO) run ./integration/overload -gate
+	cd flow/grpcflow && $(GO) run ./overload -gate
 
 fuzz: ## each fuzz target for a short while
 	@for p in $$($(GO) list ./...); do \

@@ -42,7 +42,7 @@ func TestInventedTenantsGainNothingBeyondABound(t *testing.T) {
 	if n := taken(); n != 4096+1 {
 		t.Errorf("got %d requests of 10000 names, want those of 4096 and one that the others share", n)
 	}
-	now = now.Add(2 * time.Second) // every bucket is full: all are forgotten
+	now = now.Add(2 * time.Second)                  // every bucket is full: all are forgotten
 	for _, name := range []string{"new", "newer"} { // the shared bucket has room for one
 		if _, ok := q.Take(now, name); !ok {
 			t.Errorf("got %q refused although nobody uses anything", name)
