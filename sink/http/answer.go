@@ -26,8 +26,7 @@ func (s *Sink) verdict(resp *http.Response, body []byte) error {
 	switch code {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusGatewayTimeout, 529:
 		return flow.Overloaded(err, retryAfter(resp.Header))
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired, http.StatusRequestTimeout,
-		http.StatusMisdirectedRequest, http.StatusTooEarly:
+	case http.StatusRequestTimeout:
 		return err
 	}
 	if code/100 == 4 {

@@ -135,10 +135,9 @@ func TestAStatusIsAVerdict(t *testing.T) {
 		408: flow.Retry, 500: flow.Retry, 501: flow.Retry, 502: flow.Retry,
 		429: flow.Overload, 503: flow.Overload, 504: flow.Overload, 529: flow.Overload,
 		400: flow.Reject, 404: flow.Reject, 405: flow.Reject, 409: flow.Reject, 410: flow.Reject, 413: flow.Reject,
-		415: flow.Reject, 422: flow.Reject, 431: flow.Reject, 499: flow.Reject,
-		// As true of any other message, so no reason to reject this one.
+		401: flow.Reject, 403: flow.Reject, 407: flow.Reject, 415: flow.Reject, 422: flow.Reject, 425: flow.Reject,
+		431: flow.Reject, 499: flow.Reject,
 		301: flow.Retry, 302: flow.Retry, 304: flow.Retry, 307: flow.Retry, 308: flow.Retry,
-		401: flow.Retry, 403: flow.Retry, 407: flow.Retry, 421: flow.Retry, 425: flow.Retry,
 	}
 	s := newService(t)
 	to := open(t, s.URL, "none")

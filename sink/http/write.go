@@ -22,8 +22,7 @@ import (
 //   - 429, 503, 504 and 529: overload, with Retry-After.
 //   - Every other 4xx: reject. Of a batch that says only that somebody in it is
 //     at fault, or that it is too large.
-//   - Retried: no answer, 5xx, 408, 3xx, and what speaks of the credentials or the
-//     connection and so is as true of any other message: 401, 403, 407, 421, 425.
+//   - Retried: no answer, 5xx, 408 and 3xx.
 func (s *Sink) Write(ctx context.Context, batch []sink.Message) error {
 	if s.closed.Load() {
 		return ErrClosed
