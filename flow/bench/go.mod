@@ -10,6 +10,7 @@ require (
 require (
 	github.com/bits-and-blooms/bitset v1.24.4 // indirect
 	github.com/influxdata/tdigest v0.0.1 // indirect
+	golang.org/x/time v0.16.0 // indirect
 )
 
 replace github.com/weir-kafka/weir => ../..
