@@ -42,7 +42,7 @@ func TestSimDrawsAndReplays(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	svg, trace := filepath.Join(dir, "p.svg"), filepath.Join(dir, "t.jsonl")
-	if code, _, errText := sim(t, "--scenario", "20-single", "--algorithm", "aimd", "--plot", svg); code != exitOK {
+	if code, _, errText := sim(t, "--scenario", "20-single", "--algorithm", "knee", "--plot", svg); code != exitOK {
 		t.Fatalf("got exit code %d: %s", code, errText)
 	}
 	if b, err := os.ReadFile(svg); err != nil || !bytes.HasPrefix(b, []byte("<svg")) {

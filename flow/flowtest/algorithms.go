@@ -10,7 +10,9 @@ import "github.com/weir-kafka/weir/flow"
 // Retry-After: their rules do not speak of it.
 func Algorithms() map[string]Maker {
 	return map[string]Maker{
-		"aimd": Limiter(func(uint64) flow.Algorithm { return flow.AIMD(flow.AIMDConfig{Max: mostAllowed}) }),
+		"knee": Limiter(func(seed uint64) flow.Algorithm {
+			return flow.Knee(flow.KneeConfig{Sink: "sink", Max: mostAllowed, Seed: seed | 1})
+		}),
 
 		"netflix-aimd":      rules(func(uint64) rule { return newNetflixAIMD() }),
 		"netflix-vegas":     rules(func(seed uint64) rule { return windowed(newVegas(seed)) }),

@@ -139,7 +139,7 @@ func (s *sim) end(id int32, v flow.Verdict) {
 
 // backoff is how long after its start a failed call gives its place back.
 func (s *sim) backoff(cl *client) float64 {
-	if s.sc.NoBackoff {
+	if _, itself := cl.sub.(placeKeeper); itself || s.sc.NoBackoff {
 		return 0
 	}
 	r := cl.latency

@@ -59,10 +59,11 @@ type sim struct {
 //
 // A failed call keeps its place until R(1..1.5) after its start, R being the
 // moving mean latency of the calls that succeeded, and then its work is
-// repeated before new work. That is what Weir's pipeline does, and every
-// subject is given the same pipeline: without it those that ignore failures
-// would be judged by how fast a client can spin. Scenario.NoBackoff takes it
-// away. Retry-After is only reported to the subject: to obey it is the
+// repeated before new work. Every subject is given that: without it those that
+// ignore failures would be judged by how fast a client can spin. Only a
+// [flow.Limiter] is not, because it keeps the places of failed calls itself
+// when its algorithm says so. Scenario.NoBackoff takes it away. Retry-After is
+// only reported to the subject: to obey it is the
 // limiter's part.
 func Run(sc *Scenario, m Maker) *Result { return newSim(sc, m, nil).run() }
 
@@ -83,10 +84,10 @@ func newSim(sc *Scenario, m Maker, advance func(time.Time)) *sim {
 	s.dispatch = rand.New(rand.NewPCG(sc.Seed, 3))
 	s.backend.init(&sc.Sink)
 	s.rec.init(sc)
-	s.join(m)
 	for i := range sc.Sink.Phases {
 		s.at(sc.Sink.Phases[i].Start, evPhase, int32(i))
 	}
+	s.join(m) // after the first phase: it fills the quota
 	s.at(0, evTick, 0)
 	return s
 }

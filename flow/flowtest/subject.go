@@ -44,6 +44,12 @@ type limiter struct{ *flow.Limiter }
 // Done implements [Subject]. A flow.Limiter needs no latency: it has Little's law.
 func (l limiter) Done(o flow.Outcome, _ time.Duration) { l.Limiter.Done(o) }
 
+// keepsPlaces implements [placeKeeper].
+func (l limiter) keepsPlaces() {}
+
+// A placeKeeper is a Subject that itself keeps the place of a call that failed.
+type placeKeeper interface{ keepsPlaces() }
+
 // planned is the oracle's subject: a fixed limit for each phase.
 type planned struct {
 	now      func() time.Time
