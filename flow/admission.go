@@ -109,7 +109,7 @@ func NewAdmission(cfg AdmissionConfig) *Admission {
 		cfg.NowFunc = time.Now
 	}
 	if cfg.Limiter == nil {
-		cfg.Limiter = NewLimiter(adaptive(), WithNow(cfg.NowFunc))
+		cfg.Limiter = NewLimiter(Knee(KneeConfig{}), WithNow(cfg.NowFunc))
 	}
 	if cfg.Shedder == nil {
 		cfg.Shedder = new(Shedder)
@@ -133,9 +133,6 @@ func NewAdmission(cfg AdmissionConfig) *Admission {
 	}
 	return a
 }
-
-// adaptive is the algorithm of a door nobody chose one for.
-func adaptive() Algorithm { return AIMD(AIMDConfig{}) }
 
 // Level returns the level of a request of class, 0 being the most important, in
 // the name of tenant: see [Shedder.Level].

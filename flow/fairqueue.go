@@ -191,7 +191,8 @@ func (q *fairQueue) before(o *fairQueue) bool {
 
 // pop grants the first waiter of q.
 func (f *fairQueues) pop(q *fairQueue) *waiter {
-	w := q.waiters.pop()
+	w := q.waiters.first
+	q.waiters.remove(w)
 	if w.name != nil {
 		w.name.waiting--
 		w.name.inUse += w.weight

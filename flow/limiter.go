@@ -2,6 +2,8 @@ package flow
 
 import (
 	"context"
+	"math"
+	"slices"
 	"sync"
 	"time"
 )
@@ -9,20 +11,27 @@ import (
 // Outcome is how one call ended.
 type Outcome struct {
 	Kind       Verdict
-	Work       int           // units the call carried, counted when it is Done
+	Work       int           // units that took effect; of a call that is Done at least 1
 	RetryAfter time.Duration // how long the other side asked to be left alone
 }
 
 // LimiterState is a limiter at one moment.
 type LimiterState struct {
 	Limit, InFlight, Waiting int
+	Kept                     int       // places that calls keep for a moment after they failed
 	HoldUntil                time.Time // zero when calls may start
 	Reason                   string    // why the limit is what it is
+	Insight
 }
 
 // Limiter bounds the calls in flight to what its [Algorithm] says. It is safe
 // for concurrent use and has no goroutine of its own: slots end lazily, at the
-// first event after their time.
+// first event after their time, and a timer runs only while somebody waits.
+//
+// Two rules hold with any algorithm. A call that was refused with a Retry-After
+// stops all calls for as long, and paces them afterwards. And a call that failed
+// may keep its place for about the time that a call takes, so that a side which
+// fails fast is not called faster than one that works.
 type Limiter struct {
 	now func() time.Time
 
@@ -30,13 +39,18 @@ type Limiter struct {
 	alg      Algorithm
 	plan     Plan
 	asked    time.Time // the floor that Retry-After set
+	pace     cubic
 	inFlight int
+	kept     []time.Time // when the places of failed calls become free
+	free     time.Time   // the earliest of these
+	failures uint64      // spread the time for which places are kept
 	waiters  waiters
+	timer    *time.Timer // nil until somebody waits
 
 	window   Window
-	changed  time.Time // when the integrals below were brought up to date
-	calls    float64   // call seconds in flight
-	fullTime time.Duration
+	changed  time.Time     // when the integral below was brought up to date
+	calls    time.Duration // place time taken
+	answered time.Time     // the last answer
 }
 
 // LimiterOption sets a live thing of a limiter.
@@ -52,22 +66,18 @@ func NewLimiter(alg Algorithm, opts ...LimiterOption) *Limiter {
 		o(l)
 	}
 	now := l.now()
-	l.start(now, alg.Next(now, Window{Start: now, End: now}))
+	l.changed, l.answered, l.pace.from = now, now, now
+	l.start(now, now, alg.Next(now, Window{Start: now, End: now}))
 	return l
 }
 
 // TryAcquire takes a permit if one is free. Every permit is given back by one
 // call of [Limiter.Done].
 func (l *Limiter) TryAcquire() bool {
+	now := l.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := l.now()
-	l.advance(now)
-	if l.waiters.len() > 0 || !l.free(now) {
-		return false
-	}
-	l.take()
-	return true
+	return l.take(l.advance(now))
 }
 
 // Acquire waits for a permit, first come first served, and returns ctx's error
@@ -76,72 +86,96 @@ func (l *Limiter) Acquire(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	l.mu.Lock()
 	now := l.now()
-	l.advance(now)
-	if l.waiters.len() == 0 && l.free(now) {
-		l.take()
+	l.mu.Lock()
+	now = l.advance(now)
+	if l.take(now) {
 		l.mu.Unlock()
 		return nil
 	}
 	w := l.waiters.push()
-	next := l.nextEvent(now)
+	if l.waiters.len() == 1 {
+		l.arm(now)
+	}
 	l.mu.Unlock()
-	return l.wait(ctx, w, next)
-}
-
-// wait sleeps until w is granted. The timer lets a slot end, and a hold pass,
-// while nothing else happens.
-func (l *Limiter) wait(ctx context.Context, w *waiter, next time.Duration) error {
-	timer := time.NewTimer(next)
-	defer timer.Stop()
-	for {
-		select {
-		case <-w.granted:
-			return nil
-		case <-ctx.Done():
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			if l.waiters.remove(w) {
-				return ctx.Err()
-			}
-			return nil // granted at the same moment: the permit is ours to use or give back
-		case <-timer.C:
-			l.mu.Lock()
-			now := l.now()
-			l.advance(now)
-			l.grant(now)
-			timer.Reset(l.nextEvent(now))
-			l.mu.Unlock()
+	select {
+	case <-w.granted:
+		l.waiters.recycle(w)
+		return nil
+	case <-ctx.Done():
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.waiters.remove(w) {
+			l.waiters.recycle(w)
+			return ctx.Err()
 		}
+		return nil // granted at the same moment: the permit is ours to use or give back
 	}
 }
 
 // Done gives a permit back and says how its call ended. A Done without a permit
 // is ignored.
 func (l *Limiter) Done(o Outcome) {
+	now := l.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := l.now()
+	now = l.advance(now)
 	if l.inFlight == 0 {
 		return
 	}
-	l.integrate(now)
 	l.inFlight--
 	if int(o.Kind) < len(l.window.Calls) {
-		l.window.Calls[o.Kind]++
+		l.count(now, o)
 	}
+	l.grant(now)
+}
+
+// count adds an outcome to the window.
+func (l *Limiter) count(now time.Time, o Outcome) {
 	if o.Kind == Done {
-		l.window.Work += o.Work
+		o.Work = max(o.Work, 1)
 	}
-	if after := min(o.RetryAfter, maxRetryAfter); after > 0 {
-		l.window.RetryAfter = max(l.window.RetryAfter, after)
-		if until := now.Add(after); until.After(l.asked) {
+	l.window.Work += max(o.Work, 0)
+	if o.Kind != Ignore {
+		l.window.Gap = max(l.window.Gap, now.Sub(l.answered))
+		l.answered = now
+	}
+	switch {
+	case o.RetryAfter > 0:
+		l.window.Throttled++
+		until := now.Add(min(o.RetryAfter, maxRetryAfter))
+		l.pace.throttled(now, until, l.plan.Keep)
+		if until.After(l.asked) {
 			l.asked = until
 		}
+		return
+	case o.Kind == Retry && o.Work > 0: // the other side had room
+		o.Kind = Done
 	}
-	l.advance(now)
-	l.grant(now)
+	l.window.Calls[o.Kind]++
+	switch o.Kind {
+	case Done, Reject:
+		l.pace.done(now)
+	case Retry, Overload:
+		l.keep(now)
+	case Ignore:
+	}
+}
+
+// keep leaves the place of a failed call taken for a while.
+func (l *Limiter) keep(now time.Time) {
+	if l.plan.Keep <= 0 {
+		return
+	}
+	// Multiples of the golden ratio fill the range evenly, in an order that
+	// parts calls which failed together.
+	_, spread := math.Modf(float64(l.failures) * math.Phi)
+	l.failures++
+	until := now.Add(time.Duration(float64(l.plan.Keep) * (1 + spread/2)))
+	if len(l.kept) == 0 || until.Before(l.free) {
+		l.free = until
+	}
+	l.kept = append(l.kept, until)
 }
 
 // Do runs op with a permit, classifies its error and returns it.
@@ -152,7 +186,10 @@ func (l *Limiter) Do(ctx context.Context, work int, op func(context.Context) err
 	o := Outcome{Kind: Ignore} // of an op that panics
 	defer func() { l.Done(o) }()
 	err := op(ctx)
-	o = Outcome{Kind: Classify(err), Work: work, RetryAfter: RetryAfter(err)}
+	o = Outcome{Kind: Classify(err), RetryAfter: RetryAfter(err)}
+	if o.Kind == Done {
+		o.Work = work
+	}
 	return err
 }
 
@@ -167,83 +204,145 @@ func (l *Limiter) HoldUntil() time.Time { return l.Snapshot().HoldUntil }
 
 // Snapshot returns the state now.
 func (l *Limiter) Snapshot() LimiterState {
+	now := l.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := l.now()
-	s := LimiterState{Limit: l.plan.Limit, InFlight: l.inFlight, Waiting: l.waiters.len(), Reason: l.plan.Reason}
+	s := LimiterState{
+		Limit: l.plan.Limit, InFlight: l.inFlight, Waiting: l.waiters.len(), Kept: len(l.kept),
+		Reason: l.plan.Reason, Insight: l.plan.Insight,
+	}
 	if h := l.hold(); h.After(now) {
 		s.HoldUntil = h
-		if l.asked.After(now) && !l.plan.HoldUntil.After(l.asked) {
+		switch h {
+		case l.asked:
 			s.Reason = "retry-after"
+		case l.pace.next:
+			s.Reason = "paced after retry-after"
 		}
 	}
 	return s
 }
 
+// hold is the moment before which no call starts.
 func (l *Limiter) hold() time.Time {
-	if l.asked.After(l.plan.HoldUntil) {
-		return l.asked
+	h := l.plan.HoldUntil
+	if l.asked.After(h) {
+		h = l.asked
 	}
-	return l.plan.HoldUntil
+	if l.pace.next.After(h) {
+		h = l.pace.next
+	}
+	return h
 }
 
-func (l *Limiter) free(now time.Time) bool {
-	return l.inFlight < l.plan.Limit && !l.hold().After(now)
+func (l *Limiter) may(now time.Time) bool {
+	return l.inFlight+len(l.kept) < l.plan.Limit && !l.hold().After(now)
 }
 
-// take needs the integrals up to date: advance does that.
-func (l *Limiter) take() { l.inFlight++ }
+// take takes a permit unless somebody waits for it; everything must be up to date.
+func (l *Limiter) take(now time.Time) bool {
+	if l.waiters.len() > 0 || !l.may(now) {
+		return false
+	}
+	l.begin(now)
+	return true
+}
+
+// begin accounts for a call that starts now.
+func (l *Limiter) begin(now time.Time) {
+	l.inFlight++
+	l.pace.start(now)
+}
 
 // grant gives free permits to those who wait longest.
 func (l *Limiter) grant(now time.Time) {
-	for l.waiters.len() > 0 && l.free(now) {
-		l.take()
-		close(l.waiters.pop().granted)
+	for l.waiters.len() > 0 && l.may(now) {
+		l.begin(now)
+		l.waiters.grant()
 	}
 }
 
-// nextEvent is when a waiter must look again if nothing happens before.
-func (l *Limiter) nextEvent(now time.Time) time.Duration {
+// arm sets the timer to when a waiter may be let go if nothing happens before.
+func (l *Limiter) arm(now time.Time) {
 	next := l.plan.End
 	if h := l.hold(); h.After(now) && h.Before(next) {
 		next = h
 	}
-	return max(next.Sub(now), time.Millisecond)
-}
-
-// integrate brings the time integrals up to now.
-func (l *Limiter) integrate(now time.Time) {
-	dt := now.Sub(l.changed)
-	if dt <= 0 {
+	if len(l.kept) > 0 && l.free.Before(next) {
+		next = l.free
+	}
+	d := max(next.Sub(now), time.Millisecond)
+	if l.timer == nil {
+		l.timer = time.AfterFunc(d, l.tick)
 		return
 	}
-	l.changed = now
-	l.calls += float64(l.inFlight) * dt.Seconds()
-	if l.inFlight >= l.plan.Limit {
-		l.fullTime += dt
+	l.timer.Reset(d)
+}
+
+// tick lets slots end and holds pass while nothing else happens.
+func (l *Limiter) tick() {
+	now := l.now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now = l.advance(now)
+	l.grant(now)
+	if l.waiters.len() > 0 {
+		l.arm(now)
 	}
 }
 
-// advance ends the slot if its time has come.
-func (l *Limiter) advance(now time.Time) {
+// advance brings everything up to now, or to the last event if that was later:
+// the clock is read before the lock is taken. It returns which.
+func (l *Limiter) advance(now time.Time) time.Time {
+	if now.Before(l.changed) {
+		return l.changed
+	}
+	if end := l.plan.End; !now.Before(end) {
+		l.release(end)
+		l.integrate(end)
+		l.end(now)
+	}
+	l.release(now)
 	l.integrate(now)
-	if now.Before(l.plan.End) {
-		return
-	}
-	l.window.End = now
-	if took := now.Sub(l.window.Start); took > 0 {
-		l.window.InFlight = l.calls / took.Seconds()
-		l.window.Full = float64(l.fullTime) / float64(took)
-	}
-	l.start(now, l.alg.Next(now, l.window))
+	return now
 }
 
-func (l *Limiter) start(now time.Time, p Plan) {
+// integrate counts place time up to at.
+func (l *Limiter) integrate(at time.Time) {
+	if dt := at.Sub(l.changed); dt > 0 {
+		l.calls += time.Duration(l.inFlight+len(l.kept)) * dt
+		l.changed = at
+	}
+}
+
+// release frees the places whose time has come by at, each at its own time.
+func (l *Limiter) release(at time.Time) {
+	for len(l.kept) > 0 && !l.free.After(at) {
+		l.integrate(l.free)
+		l.kept = slices.DeleteFunc(l.kept, func(t time.Time) bool { return !t.After(l.free) })
+		if len(l.kept) > 0 {
+			l.free = slices.MinFunc(l.kept, time.Time.Compare)
+		}
+	}
+}
+
+// end ends the slot: the algorithm sees what it measured and says what is next.
+func (l *Limiter) end(now time.Time) {
+	w := &l.window
+	w.End = l.plan.End
+	w.Gap = max(w.Gap, w.End.Sub(l.answered))
+	if took := w.End.Sub(w.Start); took > 0 {
+		w.InFlight = float64(l.calls) / float64(took)
+	}
+	l.start(w.End, now, l.alg.Next(now, *w))
+}
+
+func (l *Limiter) start(from, now time.Time, p Plan) {
 	p.Limit = max(p.Limit, 1)
 	if !p.End.After(now) {
 		p.End = now.Add(time.Millisecond)
 	}
 	l.plan = p
-	l.window = Window{Start: now, Limit: p.Limit}
-	l.changed, l.calls, l.fullTime = now, 0, 0
+	l.window = Window{Start: from, Limit: p.Limit}
+	l.calls = 0
 }

@@ -13,10 +13,8 @@ import (
 func TestLimiterHoldsItsLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := flow.NewLimiter(flow.Fixed(2))
-		for i, want := range []bool{true, true, false} {
-			if got := l.TryAcquire(); got != want {
-				t.Fatalf("permit %d: %v, want %v", i+1, got, want)
-			}
+		if a, b, c := l.TryAcquire(), l.TryAcquire(), l.TryAcquire(); !a || !b || c {
+			t.Fatal("want two permits and no third")
 		}
 		got := make(chan error, 1)
 		go func() { got <- l.Acquire(t.Context()) }()
@@ -98,83 +96,176 @@ func TestLimiterMeasuresByLittlesLaw(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := new(measure)
 		l := flow.NewLimiter(m)
-		for range 10 { // two calls of 100 ms each at a time, for a second
+		for range 11 { // two calls of 100 ms each at a time
 			for range 2 {
 				l.TryAcquire()
 			}
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(99*time.Millisecond + 500*time.Microsecond)
 			for range 2 {
 				l.Done(flow.Outcome{Kind: flow.Done, Work: 5})
 			}
 		}
-		l.TryAcquire()
-		w := m.windows[len(m.windows)-1] // it ended with the last call but one
-		if got := w.Latency(); got < 95*time.Millisecond || got > 110*time.Millisecond {
+		w := m.windows[1] // the first is empty
+		if got := w.Latency(); got < 98*time.Millisecond || got > 102*time.Millisecond {
 			t.Errorf("latency %s, want about 100ms", got)
 		}
-		if w.Work != 95 || w.Calls[flow.Done] != 19 || w.InFlight < 1.99 || w.InFlight > 2.01 || w.Full != 0 {
+		if w.Work != 100 || w.Calls[flow.Done] != 20 || w.InFlight != 2 {
+			t.Errorf("%+v", w)
+		}
+		if !w.End.Equal(w.Start.Add(time.Second)) || w.Gap != 99*time.Millisecond+500*time.Microsecond {
+			t.Errorf("slot of %s and a gap of %s", w.End.Sub(w.Start), w.Gap)
+		}
+	})
+}
+
+// A slot that is looked at later still ends on time, and what comes after its
+// end belongs to the next.
+func TestLimiterEndsSlotsExactly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := new(measure)
+		l := flow.NewLimiter(m)
+		l.TryAcquire()
+		time.Sleep(1500 * time.Millisecond)
+		l.Done(flow.Outcome{})
+		time.Sleep(time.Second)
+		l.TryAcquire()
+		if len(m.windows) != 3 {
+			t.Fatalf("%d windows, want 3", len(m.windows))
+		}
+		w, next := m.windows[1], m.windows[2]
+		if w.End.Sub(w.Start) != time.Second || w.Completed() != 0 || w.InFlight != 1 || w.Gap != time.Second {
+			t.Errorf("the slot before the answer: %+v", w)
+		}
+		// The plan made at 1.5 s ends at 2.5 s; the call was in flight for half a second of it.
+		if !next.Start.Equal(w.End) || next.Completed() != 1 || next.InFlight < 0.33 || next.InFlight > 0.34 {
+			t.Errorf("the slot of the answer: %+v", next)
+		}
+	})
+}
+
+func TestLimiterCountsARefusalWithRetryAfterApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := new(measure)
+		l := flow.NewLimiter(m)
+		for _, o := range []flow.Outcome{
+			{Kind: flow.Overload, RetryAfter: time.Millisecond},
+			{Kind: flow.Overload, Work: 3}, // some of it took effect
+			{Kind: flow.Retry, Work: 4},    // the other side had room: as good as done
+			{Kind: flow.Retry},
+			{Kind: flow.Done}, // no work counts as one unit
+		} {
+			time.Sleep(100 * time.Millisecond)
+			if !l.TryAcquire() {
+				t.Fatal("no permit")
+			}
+			l.Done(o)
+		}
+		time.Sleep(time.Second)
+		l.TryAcquire()
+		w := m.windows[1]
+		if want := [5]int{flow.Done: 2, flow.Retry: 1, flow.Overload: 1}; w.Calls != want || w.Throttled != 1 || w.Work != 8 {
 			t.Errorf("%+v", w)
 		}
 	})
 }
 
-// drive runs a sink in virtual time that takes capacity calls at once, each of
-// latency, and refuses more, and returns the mean limit over the latter half of d.
-func drive(t *testing.T, l *flow.Limiter, capacity int, latency, d time.Duration) (mean float64) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	defer cancel()
-	room := flow.NewSemaphore(capacity)
-	start, sum, n := time.Now(), 0, 0
-	for l.Acquire(ctx) == nil {
-		if time.Since(start) > d/2 {
-			sum, n = sum+l.Limit(), n+1
-		}
-		go func() {
-			if !room.TryAcquire(1) {
-				time.Sleep(time.Millisecond)
-				l.Done(flow.Outcome{Kind: flow.Overload})
-				return
-			}
-			time.Sleep(latency)
-			room.Release(1)
-			l.Done(flow.Outcome{Kind: flow.Done, Work: 1})
-		}()
-	}
-	time.Sleep(latency)
-	return float64(sum) / float64(n)
+// keeper is an algorithm that lets failed calls keep their places.
+type keeper struct{}
+
+func (keeper) Next(now time.Time, _ flow.Window) flow.Plan {
+	return flow.Plan{Limit: 2, End: now.Add(time.Hour), Keep: 100 * time.Millisecond}
 }
 
-func TestAIMDClimbsAndComesDownOnOverload(t *testing.T) {
+func TestLimiterKeepsThePlaceOfAFailedCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := flow.NewLimiter(flow.AIMD(flow.AIMDConfig{Min: 1, Max: 100, Initial: 4}))
-		drive(t, l, 1000, 10*time.Millisecond, 20*time.Second)
-		if l.Limit() != 100 {
-			t.Fatalf("limit %d at a sink that has room for all, want the most, 100", l.Limit())
+		l := flow.NewLimiter(keeper{})
+		starts := 0
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		for l.Acquire(ctx) == nil {
+			starts++
+			l.Done(flow.Outcome{Kind: flow.Retry}) // at once
 		}
-		if mean := drive(t, l, 20, 10*time.Millisecond, 20*time.Second); mean < 10 || mean > 30 { // a sawtooth around it
-			t.Fatalf("mean limit %.1f at a sink that takes 20", mean)
+		// Two places, each kept for 100 to 150 ms, of 125 in the mean.
+		if starts < 150 || starts > 170 {
+			t.Errorf("%d calls in 10 s, want about 160", starts)
+		}
+		time.Sleep(150 * time.Millisecond)
+		if a, b, c := l.TryAcquire(), l.TryAcquire(), l.TryAcquire(); !a || !b || c {
+			t.Error("want both places free again")
+		}
+		l.Done(flow.Outcome{})
+		if !l.TryAcquire() {
+			t.Error("a call that was done kept its place")
 		}
 	})
 }
 
-func TestAIMDProbesADeadSinkRarelyAndRecovers(t *testing.T) {
+// quota runs a sink with a quota of perSecond for d and returns how many calls it
+// served and refused.
+func quota(ctx context.Context, l *flow.Limiter, perSecond float64, d time.Duration) (served, refused int) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	tokens, filled := 10.0, time.Now()
+	for l.Acquire(ctx) == nil {
+		now := time.Now()
+		tokens, filled = min(tokens+perSecond*now.Sub(filled).Seconds(), 10), now
+		if tokens < 1 {
+			refused++
+			l.Done(flow.Outcome{Kind: flow.Overload, RetryAfter: time.Second})
+			continue
+		}
+		tokens--
+		served++
+		time.Sleep(2 * time.Millisecond)
+		l.Done(flow.Outcome{Kind: flow.Done, Work: 1})
+	}
+	return served, refused
+}
+
+func TestLimiterLearnsAQuota(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := flow.NewLimiter(flow.AIMD(flow.AIMDConfig{Min: 1, Max: 64, Initial: 16}))
-		calls := 0
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-		defer cancel()
-		for l.Acquire(ctx) == nil {
-			calls++
-			time.Sleep(time.Millisecond)
-			l.Done(flow.Outcome{Kind: flow.Retry})
+		l := flow.NewLimiter(flow.Fixed(8))
+		served, refused := quota(t.Context(), l, 100, 2*time.Minute)
+		if served < 10000 || refused > 20 {
+			t.Errorf("%d served and %d refused in two minutes at a quota of 100 a second", served, refused)
 		}
-		if calls > 1000 {
-			t.Errorf("%d calls in ten minutes to a dead sink", calls)
+		quota(t.Context(), l, 1e6, 3*time.Minute) // it is lifted
+		if served, refused = quota(t.Context(), l, 1e6, time.Second); served < 400 || refused > 0 {
+			t.Errorf("%d served in the last second, %d refused, long after the quota was lifted", served, refused)
 		}
-		drive(t, l, 1000, 10*time.Millisecond, time.Minute)
-		if l.Limit() != 64 {
-			t.Errorf("limit %d a minute after the sink came back, want 64", l.Limit())
+	})
+}
+
+// A refusal before anything was served says nothing about a rate.
+func TestLimiterIsNotPacedByAFirstRefusal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := flow.NewLimiter(flow.Fixed(8))
+		l.TryAcquire()
+		l.Done(flow.Outcome{Kind: flow.Overload, RetryAfter: time.Second})
+		time.Sleep(time.Second)
+		for i := range 8 {
+			if !l.TryAcquire() {
+				t.Fatalf("call %d did not start after Retry-After", i)
+			}
+		}
+	})
+}
+
+func TestLimiterSaysThatItPaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := flow.NewLimiter(flow.Fixed(1))
+		quota(t.Context(), l, 50, 10*time.Second)
+		reasons := map[string]bool{}
+		for range 200 {
+			if l.TryAcquire() {
+				l.Done(flow.Outcome{})
+			}
+			reasons[l.Snapshot().Reason] = true
+			time.Sleep(10 * time.Millisecond)
+		}
+		if !reasons["paced after retry-after"] {
+			t.Errorf("reasons %v", reasons)
 		}
 	})
 }

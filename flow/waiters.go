@@ -1,7 +1,9 @@
 package flow
 
-// waiter is one call of Acquire that found no permit. Its channel is closed when
-// one is given to it.
+import "sync"
+
+// waiter is one call of Acquire that found no permit. Its channel gets one value
+// when one is given to it, so it can be used again.
 type waiter struct {
 	granted    chan struct{}
 	weight     int
@@ -14,12 +16,17 @@ type waiter struct {
 type waiters struct {
 	first, last *waiter
 	n           int
+	used        sync.Pool // of *waiter, each with an empty channel
 }
 
 func (q *waiters) len() int { return q.n }
 
 func (q *waiters) push() *waiter {
-	w := &waiter{granted: make(chan struct{}), prev: q.last, queued: true}
+	w, ok := q.used.Get().(*waiter)
+	if !ok {
+		w = &waiter{granted: make(chan struct{}, 1)}
+	}
+	w.prev, w.queued = q.last, true
 	if q.last == nil {
 		q.first = w
 	} else {
@@ -30,10 +37,11 @@ func (q *waiters) push() *waiter {
 	return w
 }
 
-func (q *waiters) pop() *waiter {
+// grant takes the first waiter out and lets it go. It never blocks.
+func (q *waiters) grant() {
 	w := q.first
 	q.remove(w)
-	return w
+	w.granted <- struct{}{}
 }
 
 // remove returns false when w was not waiting any more.
@@ -56,3 +64,7 @@ func (q *waiters) remove(w *waiter) bool {
 	q.n--
 	return true
 }
+
+// recycle lets w be used again once it is out of the queue and nothing is in its
+// channel. It needs no lock.
+func (q *waiters) recycle(w *waiter) { q.used.Put(w) }

@@ -29,7 +29,7 @@ func Example() {
 	defer srv.Stop()
 
 	// The client: as many calls in flight as the server turns out to take.
-	client := grpcflow.NewClient(flow.NewLimiter(flow.AIMD(flow.AIMDConfig{})))
+	client := grpcflow.NewClient(flow.NewLimiter(flow.Knee(flow.KneeConfig{})))
 	dial := append(client.Options(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	cc, err := grpc.NewClient(ln.Addr().String(), dial...)
 	if err != nil {

@@ -136,11 +136,8 @@ func (t *Transport) newLimiter(name string) *flow.Limiter {
 	if t.LimiterFunc != nil {
 		return t.LimiterFunc(name)
 	}
-	return flow.NewLimiter(adaptive(name))
+	return flow.NewLimiter(flow.Knee(flow.KneeConfig{Sink: name}))
 }
-
-// adaptive is the algorithm for a host nobody chose one for.
-func adaptive(string) flow.Algorithm { return flow.AIMD(flow.AIMDConfig{}) }
 
 func (t *Transport) leave(h *host) {
 	t.mu.Lock()

@@ -1,0 +1,168 @@
+package flow
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	shortestSlot = 25 * time.Millisecond
+	longestSlot  = shortestSlot << 10 // 25.6 s
+)
+
+// grid divides wall-clock time into slots. Their edges are multiples of their
+// length, the same in every instance, and slots of different lengths nest.
+type grid struct {
+	length   time.Duration
+	offset   time.Duration // sinks are out of step with each other, instances of one are not
+	dipEvery time.Duration
+	dipSlots int64
+	dipSoon  bool
+}
+
+// phase is the part that a slot plays.
+type phase uint8
+
+const (
+	phaseFirst phase = iota // high; low, low and high follow: that order cancels a linear drift
+	phaseSecond
+	phaseThird
+	phaseFourth
+	phaseDip
+)
+
+func (p phase) high() bool     { return p == phaseFirst || p == phaseFourth }
+func (p phase) endsPair() bool { return p == phaseSecond || p == phaseFourth }
+
+// at returns the part of the slot that contains t, and how long it still lasts.
+func (g *grid) at(t time.Time) (p phase, left time.Duration) {
+	wall := t.UnixNano() + int64(g.offset)
+	length := int64(g.length)
+	slot := wall / length
+	left = time.Duration((slot+1)*length - wall)
+	if left > g.length/2 && g.dips(slot) {
+		return phaseDip, left
+	}
+	return phase(slot & 3), left
+}
+
+// dips reports whether a slot is one in which the limit is halved.
+func (g *grid) dips(slot int64) bool {
+	every := max(int64(g.dipEvery/g.length), 1)
+	for every < g.dipSlots {
+		every *= 2
+	}
+	if g.dipSoon {
+		every = max(int64(3200*time.Millisecond/g.length), 16)
+	}
+	if slot%every != 0 {
+		return false
+	}
+	g.dipSoon = false
+	return true
+}
+
+// fit makes slots long enough for want seconds: longer at once, shorter only
+// when they are much too long. It reports whether it changed anything.
+func (g *grid) fit(want, keep float64) bool {
+	length := g.length
+	for length.Seconds() < want && length < longestSlot {
+		length *= 2
+	}
+	if want < g.length.Seconds()/keep {
+		for length > shortestSlot && length.Seconds()/2 >= want {
+			length /= 2
+		}
+	}
+	changed := length != g.length
+	g.length = length
+	return changed
+}
+
+// read turns a window into a reading. why is not empty when nothing can be
+// learned from it.
+func (k *knee) read(w *Window) (r reading, why string) {
+	took, answers := w.End.Sub(w.Start).Seconds(), w.Completed()
+	r = k.now
+	switch {
+	case w.Throttled > 0:
+		return r, "throttled"
+	case answers == 0 && w.InFlight > 0.5:
+		k.grid.fit(2*k.grid.length.Seconds(), k.Keep)
+		return r, "no answer yet"
+	case answers == 0 || w.Work == 0:
+		return r, "no work"
+	}
+	r.took, r.calls, r.answers = took, w.InFlight, float64(answers)
+	r.goodput, r.latency = float64(w.Work)/took, w.Latency().Seconds()
+	if w.InFlight < k.Full*float64(w.Limit)-0.5 {
+		return r, "not full"
+	}
+	need := k.Completions
+	if k.mode == kneeStart {
+		need *= k.Sure
+	}
+	length := k.grid.length
+	if k.typical == 0 {
+		k.typical = r.latency
+	}
+	k.typical *= math.Pow(r.latency/k.typical, k.Smooth)
+	if k.grid.fit(k.typical*max(k.Latencies, need/k.limit), k.Keep) && k.mode == kneeStart {
+		return r, "slot length changed"
+	}
+	if gap := w.Gap.Seconds(); gap > k.Stall*took && gap > 8*r.latency/math.Sqrt(r.calls) {
+		return r, "sink stalled"
+	}
+	if took < 0.75*length.Seconds() {
+		return r, "slot too short"
+	}
+	r.believed = true
+	return r, ""
+}
+
+// plan is the slot that begins now.
+func (k *knee) plan(now time.Time, why string) Plan {
+	p, left := k.grid.at(now)
+	plan := Plan{
+		End: now.Add(left), Keep: time.Duration(k.latency * float64(time.Second)), Reason: why,
+		Insight: Insight{Elasticity: k.e.value, Base: time.Duration(k.base * float64(time.Second))},
+	}
+	if k.base > 0 {
+		plan.Stretch = k.latency / k.base
+	}
+	switch {
+	case k.mode == kneeOpen:
+		plan.HoldUntil = now.Add(time.Duration(k.Open * (1 + k.rnd.Float64()/2) * float64(time.Second)))
+		plan.Limit, plan.End = 1, plan.HoldUntil
+	case k.mode == kneeProbe:
+		plan.Limit, plan.End = 1, now.Add(shortestSlot)
+		plan.Keep = max(plan.Keep, shortestSlot) // no second probe in this slot if the first fails
+	case k.mode == kneeStart:
+		plan.Limit = int(k.limit)
+	case p == phaseDip && k.limit >= 2*k.min:
+		plan.Limit = int(k.limit / 2)
+	default:
+		if p == phaseDip { // there is nothing lower: see touchFloor
+			p = phaseFirst
+		}
+		plan.Limit = k.dithered(p.high())
+	}
+	k.now = reading{phase: p, limit: plan.Limit}
+	return plan
+}
+
+// dithered is the limit of a slot: as wide as the answers of one slot need to
+// tell its goodput from that of its neighbour.
+func (k *knee) dithered(high bool) int {
+	width := k.Wide
+	if k.latency > 0 {
+		answers := k.grid.length.Seconds() * k.limit / k.latency
+		width = min(max(k.Dither*math.Sqrt(k.noise/answers), k.Narrow), k.Wide)
+	}
+	lo := max(math.Round(k.limit*math.Exp(-width/2)), k.min)
+	if !high {
+		return int(lo)
+	}
+	hi := max(math.Round(k.limit*math.Exp(width/2)), lo+1)
+	return int(min(hi, k.max))
+}
