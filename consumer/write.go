@@ -74,7 +74,7 @@ func newWriteStage(c *Consumer, name string, o Output) *writeStage {
 		if most == 0 {
 			most = def.Limit.Max
 		}
-		alg = flow.AIMD(flow.AIMDConfig{Min: 1, Max: most, Initial: min(4, most)})
+		alg = flow.Knee(flow.KneeConfig{Sink: name, Max: most})
 	}
 	s.limiter = flow.NewLimiter(alg, flow.WithNow(c.now))
 	return s
