@@ -8,13 +8,12 @@ import "time"
 // of the AWS SDKs does: quickly back to near where it was refused, long there,
 // then ever faster beyond.
 type cubic struct {
-	most  float64   // calls a second at which it was refused; zero while nothing is paced
-	cut   time.Time // when
-	quiet time.Time // refusals until then are answers to calls made before the cut
-	told  time.Time // of the last refusal
-	since int       // calls that were made since then and served
-	first float64   // calls a second before the first refusal
-	next  time.Time // no call starts before
+	most   float64   // calls a second at which it was refused; zero while nothing is paced
+	cut    time.Time // when
+	quiet  time.Time // refusals until then are answers to calls made before the cut
+	since  int       // calls that were made since then and served
+	barren int       // refusals in a row with none served between them
+	next   time.Time // no call starts before
 
 	from   time.Time // the meter of served calls: since when
 	served int       // how many since
@@ -22,13 +21,13 @@ type cubic struct {
 }
 
 const (
-	paceDown  = 0.7              // RFC 9438: of the rate that was refused
-	paceReach = 15 * time.Second // until that rate is reached again; less costs 09-quota429 goodput, more is slow when a quota is raised
-	paceEnd   = 4 * paceReach    // without a refusal at nine times the rate there is no quota
-	paceAgain = paceReach        // the next refusal by a quota comes sooner
-	paceLeast = 1.0              // calls a second
-	paceBurst = 10 * time.Millisecond
-	paceMeter = 200 * time.Millisecond
+	paceDown   = 0.7              // RFC 9438: of the rate that was refused
+	paceReach  = 15 * time.Second // until that rate is reached again; less costs 09-quota429 goodput, more is slow when a quota is raised
+	paceEnd    = 4 * paceReach    // without a refusal at nine times the rate there is no quota
+	paceBarren = 1                // refusals after one with none served between: an outage, not a quota
+	paceLeast  = 1.0              // calls a second
+	paceBurst  = 10 * time.Millisecond
+	paceMeter  = 200 * time.Millisecond
 )
 
 // start accounts for a call that starts now.
@@ -73,28 +72,28 @@ func (p *cubic) measure(now time.Time) {
 	p.served, p.from = 0, now
 }
 
-// throttled is told of a refusal that asked to be left alone until then; latency
-// is that of a call. A quota serves again once that time has passed, and refuses
-// again soon: then the rate is cut. A side that is down or full refuses again
-// before it has served anything, or serves and does not refuse; to pace its
-// recovery would only delay it.
+// throttled cuts the rate because of a refusal that asked to be left alone until
+// then; latency is that of a call. A quota serves again once that time has passed.
+// A side that refuses again before it has served anything is down or full: no
+// rate is right for it, and to pace its recovery would only delay it.
 func (p *cubic) throttled(now, until time.Time, latency time.Duration) {
 	if now.Before(p.quiet) {
 		return
 	}
-	again := p.since > 0 && (p.most > 0 || now.Sub(p.told) < paceAgain)
+	p.barren++
+	if p.since > 0 {
+		p.barren = 0
+	}
 	if p.rate == 0 || now.Sub(p.from) >= paceMeter/2 {
 		p.measure(now)
 	}
 	most := p.rate
 	switch {
-	case !again:
-		p.first, most = p.rate, 0
+	case p.barren >= paceBarren:
+		most = 0
 	case p.most > 0:
 		most = min(most, p.allowed(now))
-	default:
-		most = p.first // since then it served what it had saved up
 	}
-	p.most, p.cut, p.told, p.since, p.quiet = most, until, until, 0, until.Add(2*latency)
+	p.most, p.cut, p.since, p.quiet = most, until, 0, until.Add(2*latency)
 	p.from, p.served = until, 0 // nothing is served while nothing may start
 }
