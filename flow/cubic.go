@@ -1,6 +1,9 @@
 package flow
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // cubic spaces the starts of calls once the other side has answered with a
 // Retry-After: that is a quota, and no number of calls in flight is right for
@@ -11,9 +14,10 @@ type cubic struct {
 	most   float64   // calls a second at which it was refused; zero while nothing is paced
 	cut    time.Time // when
 	quiet  time.Time // refusals until then are answers to calls made before the cut
-	since  int       // calls that were made since then and served
+	since  int       // calls served since the cut
 	barren int       // refusals in a row with none served between them
 	next   time.Time // no call starts before
+	sure   bool      // that it is a quota: it refused, served, and refused again
 
 	from   time.Time // the meter of served calls: since when
 	served int       // how many since
@@ -24,8 +28,9 @@ const (
 	paceDown   = 0.7              // RFC 9438: of the rate that was refused
 	paceReach  = 15 * time.Second // until that rate is reached again; less costs 09-quota429 goodput, more is slow when a quota is raised
 	paceEnd    = 4 * paceReach    // without a refusal at nine times the rate there is no quota
-	paceBarren = 1                // refusals after one with none served between: an outage, not a quota
-	paceLeast  = 1.0              // calls a second
+	paceDouble = 300 * time.Millisecond
+	paceTrial  = 10 * paceDouble // by then it is a thousand times what it was
+	paceLeast  = 1.0             // calls a second
 	paceBurst  = 10 * time.Millisecond
 	paceMeter  = 200 * time.Millisecond
 )
@@ -35,7 +40,7 @@ func (p *cubic) start(now time.Time) {
 	if p.most == 0 {
 		return
 	}
-	if now.Sub(p.cut) > paceEnd {
+	if since := now.Sub(p.cut); since > paceEnd || !p.sure && since > paceTrial {
 		p.most = 0
 		return
 	}
@@ -45,8 +50,14 @@ func (p *cubic) start(now time.Time) {
 	p.next = p.next.Add(time.Duration(float64(time.Second) / p.allowed(now)))
 }
 
-// allowed is the rate of starts, in calls a second.
+// allowed is the rate of starts, in calls a second. Until it is sure that there
+// is a quota it doubles quickly: one is met again soon, and without one nobody
+// must wait for long.
 func (p *cubic) allowed(now time.Time) float64 {
+	if !p.sure {
+		doublings := max(float64(now.Sub(p.quiet)), 0) / float64(paceDouble)
+		return max(paceDown*p.most*math.Exp2(doublings), paceLeast)
+	}
 	x := float64(now.Sub(p.cut)-paceReach) / float64(paceReach)
 	return max(p.most*(1+(1-paceDown)*x*x*x), paceLeast)
 }
@@ -54,7 +65,7 @@ func (p *cubic) allowed(now time.Time) float64 {
 // done accounts for a call that was served.
 func (p *cubic) done(now time.Time) {
 	p.served++
-	if now.After(p.quiet) {
+	if now.After(p.cut) {
 		p.since++
 	}
 	if now.Sub(p.from) >= paceMeter {
@@ -80,19 +91,23 @@ func (p *cubic) throttled(now, until time.Time, latency time.Duration) {
 	if now.Before(p.quiet) {
 		return
 	}
-	p.barren++
-	if p.since > 0 {
-		p.barren = 0
-	}
 	if p.rate == 0 || now.Sub(p.from) >= paceMeter/2 {
 		p.measure(now)
 	}
 	most := p.rate
-	switch {
-	case p.barren >= paceBarren:
-		most = 0
-	case p.most > 0:
+	switch served := p.since > 0; {
+	case p.most == 0: // the first
+		p.sure = false
+	case !p.sure && served:
+		p.sure, most = true, p.most // since then it served what it had saved up
+	case p.sure && (served || p.barren == 0): // once in a row is what others in front of the quota cause
 		most = min(most, p.allowed(now))
+	default:
+		most = 0
+	}
+	p.barren++
+	if p.since > 0 {
+		p.barren = 0
 	}
 	p.most, p.cut, p.since, p.quiet = most, until, 0, until.Add(2*latency)
 	p.from, p.served = until, 0 // nothing is served while nothing may start
