@@ -24,6 +24,7 @@ type File struct {
 	sink       *sinkUse
 	sinks      map[string]*sinkUse
 	deadLetter *sinkUse
+	tenant     func(*handlers.Record) string // of an expression
 	mask       *mask
 	open       []place // secrets that stand in the file
 }
@@ -47,17 +48,18 @@ type failure struct {
 
 // document is the whole file, in the order in which the reference shows it.
 type document struct {
-	Name     string               `yaml:"name" doc:"Names the pipeline in logs and metrics. Defaults to the group."`
-	Kafka    consumer.KafkaConfig `yaml:"kafka" doc:"Where records come from."`
-	Order    consumer.Order       `yaml:"order" doc:"What stays in order: key (records of one key), partition (all records of a partition) or none."`
-	Memory   consumer.Bytes       `yaml:"memory" doc:"Budget for everything taken from Kafka and not yet finished, client buffers included. Fetching stops before it is exceeded."`
-	Handlers []node               `yaml:"handlers" doc:"What a record passes, in order: one kind each. Without any the record is the message."`
-	Sink     node                 `yaml:"sink" doc:"Where messages go: one kind, and limit and timeout."`
-	Sinks    map[string]node      `yaml:"sinks" doc:"Further sinks by name, for messages with that route."`
-	Failure  failure              `yaml:"failure" doc:"What becomes of records that fail."`
-	Drain    time.Duration        `yaml:"drain" doc:"How long a revoked partition or a shutdown waits for what is in flight. At most half of kafka.rebalance_timeout."`
-	Admin    Admin                `yaml:"admin" doc:"Listener for metrics, health and explain."`
-	Log      Log                  `yaml:"log" doc:"What is logged."`
+	Name     string                `yaml:"name" doc:"Names the pipeline in logs and metrics. Defaults to the group."`
+	Kafka    consumer.KafkaConfig  `yaml:"kafka" doc:"Where records come from."`
+	Order    consumer.Order        `yaml:"order" doc:"What stays in order: key (records of one key), partition (all records of a partition) or none."`
+	Tenant   consumer.TenantConfig `yaml:"tenant" doc:"Shares the work among tenants."`
+	Memory   consumer.Bytes        `yaml:"memory" doc:"Budget for everything taken from Kafka and not yet finished, client buffers included. Fetching stops before it is exceeded."`
+	Handlers []node                `yaml:"handlers" doc:"What a record passes, in order: one kind each. Without any the record is the message."`
+	Sink     node                  `yaml:"sink" doc:"Where messages go: one kind, and limit and timeout."`
+	Sinks    map[string]node       `yaml:"sinks" doc:"Further sinks by name, for messages with that route."`
+	Failure  failure               `yaml:"failure" doc:"What becomes of records that fail."`
+	Drain    time.Duration         `yaml:"drain" doc:"How long a revoked partition or a shutdown waits for what is in flight. At most half of kafka.rebalance_timeout."`
+	Admin    Admin                 `yaml:"admin" doc:"Listener for metrics, health and explain."`
+	Log      Log                   `yaml:"log" doc:"What is logged."`
 }
 
 // defaults returns a document before any layer.
@@ -94,7 +96,7 @@ func (f *File) Pipeline(log *slog.Logger) (consumer.Pipeline, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	var ps Problems
-	p := consumer.Pipeline{Routes: map[string]consumer.Output{}}
+	p := consumer.Pipeline{Routes: map[string]consumer.Output{}, Tenant: f.tenant}
 	var chain []handlers.Middleware
 	for _, u := range f.handlers {
 		m, err := u.part.build(u.cfg, Env{Name: u.kind, Kafka: f.Consumer.Kafka, Logger: log})
@@ -177,6 +179,7 @@ func (f *File) Warnings() []Problem {
 	if f.Admin.Listen != "off" && !loopback(f.Admin.Listen) {
 		warn("admin.listen", "listens beyond this machine without authentication", "use 127.0.0.1 unless the network is trusted")
 	}
+	f.tenantWarning(warn)
 	for _, u := range f.uses() {
 		if t := u.topicOn(); t != "" && f.doc.consumes(t) {
 			warn(join(u.at.path, "kafka.topic"), fmt.Sprintf("%q is also consumed, so a message comes back as a record", t), "leave it only if a handler ends the circle")

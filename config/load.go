@@ -75,6 +75,7 @@ func Parse(name string, text []byte, parts Parts, opts ...LoadOption) (*File, er
 	d.parts(f, root, parts)
 	if len(d.problems) == 0 { // what could not be read contradicts nothing
 		d.check(f, root)
+		d.checkTenant(f, root, parts)
 	}
 	if len(d.problems) > 0 {
 		return nil, d.mask.problems(d.problems.sorted())

@@ -39,6 +39,8 @@ type SinkPart struct {
 type Parts struct {
 	Handlers map[string]HandlerPart
 	Sinks    map[string]SinkPart
+	// Tenant compiles tenant.expression. Without it that key is refused.
+	Tenant func(expression string) (func(*handlers.Record) string, error)
 }
 
 // Handler makes a part of a handler kind: what it is in one line, the defaults

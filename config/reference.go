@@ -69,7 +69,9 @@ func collect(v reflect.Value, path string, rows *[]string) {
 		if fv.Kind() == reflect.Pointer {
 			fv = reflect.Zero(fv.Type().Elem())
 		}
-		if _, isNode := fv.Interface().(node); !isNode && fv.Kind() == reflect.Struct {
+		_, isNode := fv.Interface().(node)
+		_, isText := fv.Interface().(encoding.TextMarshaler)
+		if !isNode && !isText && fv.Kind() == reflect.Struct {
 			collect(fv, p, rows)
 			continue
 		}
@@ -89,6 +91,8 @@ func typeName(v reflect.Value) string {
 		return "duration"
 	case consumer.Bytes:
 		return "size"
+	case consumer.TenantRate:
+		return "rate"
 	case sink.Secret:
 		return "secret"
 	}

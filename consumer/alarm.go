@@ -39,6 +39,8 @@ func (c *Consumer) alarmLoop(ctx context.Context) {
 			c.alarm.mu.Lock()
 			c.alarm.due = time.Time{}
 			c.alarm.mu.Unlock()
+			c.tenants.due()
+			c.openTenants()
 			for _, p := range c.partitions() {
 				c.settle(p, p.wake())
 			}

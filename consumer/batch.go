@@ -77,6 +77,7 @@ type item struct {
 type batch struct {
 	part    *partition
 	gen     uint64 // of the partition when the batch was taken
+	slot    int32  // of the tenant whose records all of them are
 	taken   []lane.Taken[item]
 	states  []recordState
 	groups  []group
@@ -144,7 +145,7 @@ func (o *out) seal() {
 
 // begin prepares a batch for its records, which stand in taken.
 func (b *batch) begin(p *partition, attempt int32) {
-	b.part, b.gen, b.plain, b.even = p, p.gen, true, nil
+	b.part, b.gen, b.slot, b.plain, b.even = p, p.gen, b.taken[0].Slot, true, nil
 	b.states, b.groups = b.states[:0], b.groups[:0]
 	for i := range b.taken {
 		l := b.taken[i].Lane
@@ -155,6 +156,14 @@ func (b *batch) begin(p *partition, attempt int32) {
 	}
 	b.states[0].attempt = attempt
 	b.left = len(b.groups) + 1
+}
+
+// messages is how many the handlers made.
+func (b *batch) messages() (n int) {
+	for i := range b.outs {
+		n += len(b.outs[i].msgs)
+	}
+	return n
 }
 
 // groupEnd returns the index behind the last record of the group that record i is in.

@@ -58,6 +58,7 @@ func (c Config) check(p Pipeline) error {
 	bad(c.Attempts < 1, "attempts %d is less than 1", c.Attempts)
 	bad(c.Drain < 0 || c.Drain > k.RebalanceTimeout/2,
 		"drain %s is more than half of the rebalance timeout %s; the group would not wait for it", c.Drain, k.RebalanceTimeout)
+	c.Tenant.check(p.Tenant != nil, bad)
 	bad(p.Sink.Sink == nil, "the pipeline has no sink")
 	for name, o := range p.Routes {
 		bad(o.Sink == nil, "the sink of route %q is nil", name)

@@ -13,10 +13,11 @@ import (
 // defaults; a zero duration, size or count means the default too. The doc tags
 // are the generated reference and the yaml tags its spelling.
 type Config struct {
-	Name   string      `yaml:"name" doc:"Names the pipeline in logs and metrics. Defaults to the group."`
-	Kafka  KafkaConfig `yaml:"kafka" doc:"Where records come from."`
-	Order  Order       `yaml:"order" doc:"What stays in order: key (records of one key), partition (all records of a partition) or none."`
-	Memory Bytes       `yaml:"memory" doc:"Budget for everything taken from Kafka and not yet finished, client buffers included. Fetching stops before it is exceeded."`
+	Name   string       `yaml:"name" doc:"Names the pipeline in logs and metrics. Defaults to the group."`
+	Kafka  KafkaConfig  `yaml:"kafka" doc:"Where records come from."`
+	Order  Order        `yaml:"order" doc:"What stays in order: key (records of one key), partition (all records of a partition) or none."`
+	Tenant TenantConfig `yaml:"tenant" doc:"Shares the work among tenants."`
+	Memory Bytes        `yaml:"memory" doc:"Budget for everything taken from Kafka and not yet finished, client buffers included. Fetching stops before it is exceeded."`
 	// Failure.DeadLetter is a live thing and stands in the Pipeline.
 	Attempts int           `yaml:"-" doc:"How often a record is tried before it goes to the dead letters."`
 	Drain    time.Duration `yaml:"drain" doc:"How long a revoked partition or a shutdown waits for what is in flight. At most half of kafka.rebalance_timeout."`
@@ -83,6 +84,10 @@ type Pipeline struct {
 	// DeadLetter takes rejected records. Without one a rejected record stops the consumer,
 	// because nothing may be dropped.
 	DeadLetter Output
+	// Tenant says whose a record is, where neither its key nor a header does. It switches tenants
+	// on, as Config.Tenant describes them. It is called by one goroutine before the record waits in
+	// its lane, must be quick and keeps nothing of the record. A panic names no tenant.
+	Tenant func(*handlers.Record) string
 }
 
 // DefaultConfig returns the defaults. Brokers, group and topics have none.

@@ -41,6 +41,7 @@ type Consumer struct {
 	batches batches
 	gate    gate
 	fetches fetches
+	tenants *tenants // nil without tenants
 	metrics *metrics
 	recheck chan struct{}
 
@@ -121,6 +122,7 @@ func New(cfg Config, p Pipeline, opts ...Option) (*Consumer, error) {
 		c.handler = handlers.Pass
 	}
 	c.crew = newCrew(c, max(c.workers, 1))
+	c.tenants = newTenants(cfg.Tenant, p.Tenant, c.now, c.crew.most, c.alarm.set)
 	c.addStages(p)
 	if _, err := c.clientOptions(); err != nil {
 		return nil, err

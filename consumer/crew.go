@@ -214,6 +214,7 @@ func (w *crew) work(ctx context.Context) {
 		if len(left.taken) == records || h.made() > maxBatchBytes { // else the call hung
 			w.learn(took, len(left.taken), h.made())
 		}
+		w.c.tenants.handled(left.slot)
 		w.c.metrics.handled(len(left.taken), took)
 		w.c.dispatchBatch(ctx, left, h.extra)
 	}

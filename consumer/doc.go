@@ -15,9 +15,14 @@
 // What it promises: a record is committed only after its last message was
 // acknowledged, or its dead letter was, or its handler emitted nothing; records
 // of one key are handled and written one at a time and in order; what is held
-// stays within a budget in bytes; a slow sink never gets the member evicted.
+// stays within a budget in bytes; a slow sink never gets the member evicted. With
+// tenants (tenant.go) each has its turn in the handlers and at the sinks, and what
+// one has beyond its lanes is bounded, so that its backlog is in nobody's way.
 //
 // What it does not: delivery is at least once. After a kill some records are
 // delivered again, as few as the completion map in the commit allows; Explain
-// says how many. Records without a key have no order among each other.
+// says how many. Records without a key have no order among each other. A
+// partition's log interleaves tenants and is fetched as a whole: once the backlog
+// of one fills the memory, the others behind it in the log wait for it. The same
+// holds for a queue inside a sink, which the limit of its calls keeps short.
 package consumer

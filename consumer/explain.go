@@ -39,6 +39,7 @@ func (c *Consumer) Explain() Report {
 		r.Partitions = append(r.Partitions, pr)
 	}
 	r.DuplicatesIfKilled += c.pace.ahead(c.totals.done.Load())
+	r.Tenants = c.tenants.report()
 	t := &c.totals
 	r.Totals = Totals{
 		Polled: t.polled.Load(), Done: t.done.Load(), Written: written, Retried: t.retried.Load(),

@@ -251,6 +251,9 @@ func (c *Consumer) dispatchBatch(ctx context.Context, b *batch, extra int64) {
 	if !b.mayGo(ctx) {
 		b.undo(c.now())
 	}
+	if c.tenants != nil {
+		c.tenants.waits(b.slot, b.messages()-len(b.taken)) // from here on they wait for sinks
+	}
 	for i := range b.outs {
 		b.outs[i].seal()
 	}

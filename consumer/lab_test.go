@@ -59,27 +59,31 @@ type commitSeen struct {
 func inLab(t *testing.T, partitions int32, f func(l *lab), opts ...kfake.Opt) {
 	t.Helper()
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		l := &lab{T: t, ledger: newLedger()}
-		opts = append([]kfake.Opt{
-			kfake.NumBrokers(1), kfake.Ports(19092), kfake.ListenFn(l.net.Listen), kfake.SeedTopics(partitions, topic),
-			kfake.BrokerConfigs(map[string]string{"message.max.bytes": "4194304"}),
-		}, opts...)
-		var err error
-		if l.cluster, err = kfake.NewCluster(opts...); err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) { inBubble(t, partitions, f, opts...) })
+}
+
+// inBubble is inLab in a bubble that is there.
+func inBubble(t *testing.T, partitions int32, f func(l *lab), opts ...kfake.Opt) {
+	t.Helper()
+	l := &lab{T: t, ledger: newLedger()}
+	opts = append([]kfake.Opt{
+		kfake.NumBrokers(1), kfake.Ports(19092), kfake.ListenFn(l.net.Listen), kfake.SeedTopics(partitions, topic),
+		kfake.BrokerConfigs(map[string]string{"message.max.bytes": "4194304"}),
+	}, opts...)
+	var err error
+	if l.cluster, err = kfake.NewCluster(opts...); err != nil {
+		t.Fatal(err)
+	}
+	defer l.cluster.Close()
+	l.cluster.ControlKey(int16(kmsg.OffsetCommit), l.tap)
+	l.client = l.newClient()
+	defer l.client.Close()
+	defer func() {
+		for _, m := range l.members {
+			_ = m.end()
 		}
-		defer l.cluster.Close()
-		l.cluster.ControlKey(int16(kmsg.OffsetCommit), l.tap)
-		l.client = l.newClient()
-		defer l.client.Close()
-		defer func() {
-			for _, m := range l.members {
-				_ = m.end()
-			}
-		}()
-		f(l)
-	})
+	}()
+	f(l)
 }
 
 func (l *lab) newClient(opts ...kgo.Opt) *kgo.Client {

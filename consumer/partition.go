@@ -38,6 +38,8 @@ type partition struct {
 	seed   maphash.Seed
 	keyed  bool
 
+	tenants *tenants // nil without tenants
+
 	mu      sync.Mutex
 	life    life
 	gen     uint64 // one more each time the log was rewritten under us
@@ -76,7 +78,7 @@ type partition struct {
 func newPartition(ctx context.Context, c *Consumer, id tp) *partition {
 	p := &partition{
 		tp: id, now: c.now, seed: c.seed, keyed: c.laneMode == lane.Keyed, tracker: offset.NewTracker(),
-		lanes: lane.New[item](c.laneMode, laneBits), committed: -1, end: -1,
+		tenants: c.tenants, lanes: c.tenants.lanes(c.laneMode), committed: -1, end: -1,
 		drained: make(chan struct{}), state: StateOpen, mapWhole: true,
 	}
 	p.ctx, p.cancel = context.WithCancel(ctx)
@@ -97,6 +99,7 @@ type pushed struct {
 // push takes fetched records. They are dropped when the partition is not ours
 // any more: they lie beyond the watermark, so they are never committed.
 func (p *partition) push(recs []*kgo.Record, end int64) (r pushed) {
+	tenants := p.tenants.names(p.tp, recs)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.life != live {
@@ -108,7 +111,7 @@ func (p *partition) push(recs []*kgo.Record, end int64) (r pushed) {
 		p.reset() // what was committed lies beyond the log's end: it is another log
 		r.reset = true
 	}
-	for _, rec := range recs {
+	for i, rec := range recs {
 		if any && rec.Offset <= last {
 			if rec.LeaderEpoch >= 0 && rec.LeaderEpoch <= epoch {
 				r.dropped++ // the same record, fetched twice
@@ -130,7 +133,7 @@ func (p *partition) push(recs []*kgo.Record, end int64) (r pushed) {
 			continue
 		}
 		size := recordSize(rec)
-		p.lanes.Push(p.hash(rec), item{rec, seq}, size)
+		p.lanes.PushSlot(p.tenants.enter(rec, tenants, i, size), p.hash(rec), item{rec, seq}, size)
 		p.held += int64(size)
 		p.records++
 		r.bytes += int64(size)
@@ -176,11 +179,16 @@ func (p *partition) dropQueued() (bytes, records int64) {
 		bytes += int64(size)
 		records++
 	}
-	p.lanes.Drop(func(_ item, size int) { drop(size) })
+	p.lanes.Drop(func(slot int32, size int) {
+		drop(size)
+		p.tenants.left(slot, 1, int64(size), 0)
+	})
 	for _, list := range [2][]*redo{p.redos, p.parked} {
 		for _, r := range list {
+			p.tenants.rests(r.taken[0].Slot, -len(r.taken))
 			for i := range r.taken {
 				drop(r.taken[i].Size)
+				p.tenants.left(r.taken[i].Slot, 1, int64(r.taken[i].Size), 1)
 			}
 			p.lanes.Release(r.taken[0].Lane)
 		}
@@ -200,8 +208,8 @@ func (p *partition) take(h *hand, maxRecords, maxBytes int) (b *batch, more bool
 		return nil, false
 	}
 	var taken []lane.Taken[item]
-	attempt := int32(1)
-	if n := len(p.redos); n > 0 {
+	attempt, again := int32(1), len(p.redos) > 0
+	if again {
 		taken, attempt = p.redos[0].taken, p.redos[0].attempt
 		p.redos = p.redos[1:]
 	} else {
@@ -212,6 +220,7 @@ func (p *partition) take(h *hand, maxRecords, maxBytes int) (b *batch, more bool
 	if len(taken) == 0 {
 		return nil, false
 	}
+	p.tenants.taken(taken, again)
 	b = h.c.batches.get(len(taken), h.c.stages)
 	b.taken = append(b.taken, taken...)
 	clear(taken)

@@ -16,6 +16,7 @@ type view struct {
 	sinks    []sinkView
 	parts    []partView
 	operator bool
+	tenant   bool // one is over its share
 }
 
 // sinkView is one sink's room.
@@ -113,6 +114,9 @@ func reasonsOf(v view, full bool) []string {
 	var rs []string
 	if full {
 		rs = append(rs, "memory")
+	}
+	if full && v.tenant {
+		rs = append(rs, "tenant over its share")
 	}
 	for _, s := range v.sinks {
 		switch {

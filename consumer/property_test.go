@@ -29,6 +29,7 @@ type world struct {
 	seed       uint64
 	order      consumer.Order
 	partitions int32 // with faults
+	tenant     func(*handlers.Record) string
 
 	mu       sync.Mutex
 	wrong    []string
@@ -241,7 +242,13 @@ func (l *lab) produceRandom(rnd *rand.Rand, partitions, n int) {
 
 // Whatever handlers and sinks do, every record ends once, in order, and nothing
 // stays counted. WEIR_SEED runs one seed, WEIR_SEEDS that many.
-func TestWhateverFailsEveryRecordEndsOnceAndInOrder(t *testing.T) {
+func TestWhateverFailsEveryRecordEndsOnceAndInOrder(t *testing.T) { survive(t, false) }
+
+// The same with tenants, of which several send the same keys.
+func TestWithTenantsEveryRecordEndsOnceAndInOrder(t *testing.T) { survive(t, true) }
+
+func survive(t *testing.T, tenants bool) {
+	t.Helper()
 	first, count := 1, 6
 	if s := os.Getenv("WEIR_SEED"); s != "" {
 		first, _ = strconv.Atoi(s)
@@ -257,7 +264,13 @@ func TestWhateverFailsEveryRecordEndsOnceAndInOrder(t *testing.T) {
 				if order == consumer.OrderPartition {
 					n = 60 // one at a time as soon as one fails
 				}
-				inLab(t, int32(partitions)+1, func(l *lab) { l.survives(newWorld(t, uint64(seed), order, partitions), rnd, partitions, n) })
+				w := newWorld(t, uint64(seed), order, partitions)
+				if tenants {
+					w.tenant = func(rec *handlers.Record) string {
+						return "t" + strconv.Itoa(w.chance(sink.Position{Partition: rec.Partition, Offset: rec.Offset}, "tenant", 5))
+					}
+				}
+				inLab(t, int32(partitions)+1, func(l *lab) { l.survives(w, rnd, partitions, n) })
 			})
 		}
 	}
@@ -269,6 +282,10 @@ func (l *lab) survives(w *world, rnd *rand.Rand, partitions, n int) {
 	l.produceRandom(rnd, partitions, n)
 	cfg := l.config()
 	cfg.Order = w.order
+	if w.tenant != nil {
+		cfg.Tenant.Limit = rnd.IntN(3) * rnd.IntN(20)
+		cfg.Tenant.Rate.Records = float64(rnd.IntN(2) * (1 + rnd.IntN(500)))
+	}
 	out := func(name string) consumer.Output {
 		o := consumer.Output{Sink: w.sinks[name]}
 		if rnd.IntN(2) == 0 {
@@ -277,7 +294,7 @@ func (l *lab) survives(w *world, rnd *rand.Rand, partitions, n int) {
 		return o
 	}
 	m := l.run(cfg, consumer.Pipeline{
-		Handler: w, Sink: out(""), Routes: map[string]consumer.Output{"b": out("b"), "c": out("c")}, DeadLetter: out("dead"),
+		Handler: w, Sink: out(""), Routes: map[string]consumer.Output{"b": out("b"), "c": out("c")}, DeadLetter: out("dead"), Tenant: w.tenant,
 	}, consumer.WithHandlers(1+rnd.IntN(64)))
 	time.Sleep(2 * time.Minute)
 	w.calm()
@@ -299,6 +316,11 @@ func (l *lab) survives(w *world, rnd *rand.Rand, partitions, n int) {
 	for _, p := range m.Explain().Partitions {
 		if p.HeldBytes != 0 || p.HeldRecords != 0 || p.LanesBusy != 0 {
 			l.Errorf("seed %d: partition %d counts %d bytes, %d records, %d busy lanes", w.seed, p.Partition, p.HeldBytes, p.HeldRecords, p.LanesBusy)
+		}
+	}
+	if w.tenant != nil {
+		if waiting, handling, out := m.TenantCounts(); waiting != 0 || handling != 0 || out != 0 {
+			l.Errorf("seed %d: tenants still count %d waiting, %d handled, %d held", w.seed, waiting, handling, out)
 		}
 	}
 	m.mustEnd()

@@ -45,6 +45,8 @@ func (c *Consumer) reconcileSoon() {
 // compares with what the client really has paused, because pauses survive a
 // rebalance in the client and not here.
 func (c *Consumer) reconcile(whole bool) {
+	c.tenants.due()
+	c.openTenants()
 	parts := c.partitions()
 	v := c.view(parts)
 	r := decide(v)
@@ -114,6 +116,7 @@ func pausedSet(m map[string][]int32) map[string]map[int32]bool {
 // view gathers what pressure is decided from.
 func (c *Consumer) view(parts []*partition) view {
 	v := view{now: c.now(), held: c.held.Load(), records: c.heldRecords.Load(), budget: int64(c.cfg.Memory)}
+	v.tenant = c.tenants.over(v.budget)
 	c.gate.mu.Lock()
 	v.state, v.since = c.gate.state, c.gate.since
 	c.gate.mu.Unlock()

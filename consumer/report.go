@@ -32,6 +32,8 @@ type Report struct {
 	Totals             Totals            `json:"totals"`
 	Sinks              []SinkReport      `json:"sinks"`
 	Partitions         []PartitionReport `json:"partitions"`
+	// Tenants is those that hold most, ten at most.
+	Tenants []TenantReport `json:"tenants,omitempty"`
 }
 
 // Totals counts records and messages since the start.
@@ -54,6 +56,17 @@ type SinkReport struct {
 	Queued    int       `json:"queued"`
 	Reason    string    `json:"reason"`
 	HoldUntil time.Time `json:"hold_until,omitzero"`
+}
+
+// TenantReport is what one tenant has in the process.
+type TenantReport struct {
+	Name        string `json:"name"`
+	HeldRecords int64  `json:"held_records"`
+	HeldBytes   int64  `json:"held_bytes"`
+	// InFlight counts the records that were taken from their lanes and are not finished.
+	InFlight int64 `json:"in_flight"`
+	// Waits says why nothing more of it is taken for now, "" if something may be.
+	Waits string `json:"waits"`
 }
 
 // PartitionReport is one partition's state.

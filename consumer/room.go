@@ -102,6 +102,8 @@ func (c *Consumer) settle(p *partition, s settled) {
 	if s.made != 0 {
 		c.crew.made(s.made)
 	}
+	c.tenants.left(s.slot, s.records, s.sizes, s.records)
+	c.openTenants()
 	if s.done > 0 {
 		c.totals.done.Add(s.done)
 	}

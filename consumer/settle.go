@@ -10,6 +10,8 @@ import (
 type settled struct {
 	bytes, records int64  // no longer held
 	made           int64  // bytes that handlers made and that are now held; negative when freed
+	slot           int32  // of the tenant whose they were
+	sizes          int64  // of records, in bytes
 	done           int64  // with an outcome that may be committed
 	over           *batch // nobody knows it any more
 	ready          bool   // the partition has work for the handler stage
@@ -21,6 +23,7 @@ type settled struct {
 func (p *partition) ack(o *out, from, to int) (s settled) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	s.slot = o.batch.slot
 	if o.batch.even == o && to-from == len(o.msgs) {
 		p.batchEnded(o.batch, &s)
 	} else {
@@ -47,6 +50,7 @@ func (p *partition) batchEnded(b *batch, s *settled) {
 		s.bytes += int64(b.taken[i].Size)
 	}
 	s.records += n
+	s.sizes += s.bytes
 	p.held -= s.bytes
 	p.records -= n
 	if p.active -= n; p.active == 0 && p.life != live {
@@ -63,6 +67,7 @@ func (p *partition) abandon(o *out, from, to int) (s settled) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	o.batch.plain, o.batch.even = false, nil
+	s.slot = o.batch.slot
 	for k := from; k < to; k++ {
 		i := int(o.recs[k])
 		o.batch.states[i].dead = true
@@ -79,7 +84,7 @@ func (p *partition) abandon(o *out, from, to int) (s settled) {
 func (p *partition) handled(b *batch, extra int64) (s settled) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	b.extra = extra
+	b.extra, s.slot = extra, b.slot
 	p.held += extra
 	s.bytes -= extra
 	s.made += extra
@@ -195,6 +200,7 @@ func (p *partition) free(b *batch, i int, s *settled) {
 	p.held -= size
 	p.records--
 	s.bytes += size
+	s.sizes += size
 	s.records++
 	if p.active--; p.active == 0 && p.life != live {
 		p.closeDrained()
@@ -224,6 +230,7 @@ func (p *partition) groupEnded(b *batch, g *group, s *settled) {
 		p.held -= int64(r.taken[i].Size)
 		p.records--
 		s.bytes += int64(r.taken[i].Size)
+		s.sizes += int64(r.taken[i].Size)
 		s.records++
 	}
 	p.lanes.Release(g.lane)
@@ -234,6 +241,7 @@ func (p *partition) groupEnded(b *batch, g *group, s *settled) {
 
 // park keeps r until it is due. What is parked shares no memory with a fetch.
 func (p *partition) park(r *redo, s *settled) {
+	p.tenants.rests(r.taken[0].Slot, len(r.taken))
 	for i := range r.taken {
 		r.taken[i].Item.rec = cloneRecord(r.taken[i].Item.rec)
 	}

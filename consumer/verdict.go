@@ -85,13 +85,11 @@ func (s *writeStage) nothingElse(c *call) bool {
 	if len(c.spans) > 1 || len(s.in) > 0 {
 		return false
 	}
-	left := s.flying.Load() - int64(c.messages)
-	for i := range s.queue.len() {
-		if sp := s.queue.at(i); sp.tries == 0 {
-			return false
-		}
-		left += int64(s.queue.at(i).size())
+	waiting, fresh := s.queue.look()
+	if fresh {
+		return false
 	}
+	left := s.flying.Load() - int64(c.messages) + int64(waiting)
 	for i := 0; i < len(s.parked) && left <= fewSuspects; i++ {
 		left += int64(s.parked[i].size())
 	}

@@ -142,7 +142,7 @@ func (b *batch) undo(now time.Time) {
 
 // slice returns a batch of the records [from, to) with their messages.
 func (b *batch) slice(from, to int) *batch {
-	n := &batch{part: b.part, gen: b.gen, taken: append([]lane.Taken[item](nil), b.taken[from:to]...), outs: make([]out, len(b.outs))}
+	n := &batch{part: b.part, gen: b.gen, slot: b.slot, taken: append([]lane.Taken[item](nil), b.taken[from:to]...), outs: make([]out, len(b.outs))}
 	base := b.states[from].group
 	n.groups = append(n.groups, b.groups[base:b.states[to-1].group+1]...)
 	for _, st := range b.states[from:to] {
@@ -174,6 +174,8 @@ func (p *partition) giveBack(taken []lane.Taken[item], kept int32, gen uint64) (
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.active -= int64(len(taken))
+	s.slot = taken[0].Slot
+	p.tenants.waits(s.slot, -len(taken))
 	if p.life == live && p.gen == gen {
 		for i := range taken { // the housekeeping took these for queued and cloned
 			if it := &taken[i].Item; it.seq < p.clonedTo {
@@ -181,6 +183,7 @@ func (p *partition) giveBack(taken []lane.Taken[item], kept int32, gen uint64) (
 			}
 		}
 		p.lanes.Return(taken, kept)
+		p.tenants.returned(s.slot, len(taken))
 		s.ready = p.hasWork()
 		return s
 	}
@@ -191,6 +194,7 @@ func (p *partition) giveBack(taken []lane.Taken[item], kept int32, gen uint64) (
 			p.lanes.Release(taken[i].Lane)
 		}
 	}
+	s.sizes = s.bytes
 	p.held -= s.bytes
 	p.records -= s.records
 	if p.active == 0 && p.life != live {

@@ -37,8 +37,8 @@ type writeStage struct {
 	flying  atomic.Int64  // messages taken from the queue that have no outcome yet
 
 	mu     sync.Mutex
-	queue  fifo[span] // next to be written, in order
-	parked dueHeap    // waiting for their retry
+	queue  spanQueue // next to be written
+	parked dueHeap   // waiting for their retry
 	calls  sync.WaitGroup
 }
 
@@ -66,6 +66,9 @@ func newWriteStage(c *Consumer, name string, o Output) *writeStage {
 	if l, ok := o.Sink.(sink.Limited); ok {
 		s.limits = l.Limits()
 	}
+	if c.tenants != nil {
+		s.queue.fair = &fairSpans{tenants: c.tenants}
+	}
 	var alg flow.Algorithm
 	if o.Limit.Fixed > 0 {
 		alg = flow.Fixed(o.Limit.Fixed)
@@ -81,8 +84,16 @@ func newWriteStage(c *Consumer, name string, o Output) *writeStage {
 }
 
 // send hands a sealed out to the stage. It blocks while the channel is full and
-// returns false when ctx ended first.
+// returns false when ctx ended first. With tenants it never blocks: what each may
+// have waiting is bounded before it is taken from its lanes.
 func (s *writeStage) send(ctx context.Context, o *out) bool {
+	if s.queue.fair != nil {
+		s.mu.Lock()
+		s.queue.fair.put(span{out: o, to: len(o.msgs)}, false) // dispatchBatch has counted it
+		s.mu.Unlock()
+		s.wake()
+		return true
+	}
 	select {
 	case s.in <- o:
 		return true
@@ -111,6 +122,7 @@ func (s *writeStage) enqueue(o *out) {
 func (s *writeStage) park(sp span, after time.Duration) {
 	sp.due = s.c.now().Add(after)
 	s.mu.Lock()
+	s.c.tenants.rests(sp.out.batch.slot, sp.size())
 	heap.Push(&s.parked, sp)
 	s.mu.Unlock()
 	s.wake()
@@ -136,6 +148,7 @@ func (s *writeStage) run(ctx context.Context) {
 			enough = math.MaxInt
 		}
 		c, ok := s.join(enough)
+		s.c.openTenants()
 		if !ok {
 			s.limiter.Done(flow.Outcome{Kind: flow.Ignore})
 			continue
@@ -181,7 +194,9 @@ func (s *writeStage) promote() (queued bool, due time.Time) {
 		if due = s.parked[0].due; due.After(now) {
 			break
 		}
-		s.queue.push(heap.Pop(&s.parked).(span)) //nolint:forcetypeassert // nothing else is in it
+		sp := heap.Pop(&s.parked).(span) //nolint:forcetypeassert // nothing else is in it
+		s.c.tenants.rests(sp.out.batch.slot, -sp.size())
+		s.queue.push(sp)
 	}
 	return s.queue.len() > 0, due
 }
@@ -203,7 +218,9 @@ func (s *writeStage) join(enough int) (*call, bool) {
 		}
 		taken := c.messages
 		var back *span
-		if back, more = c.add(sp); back != nil {
+		back, more = c.add(sp)
+		s.charge(&sp, c.messages-taken)
+		if back != nil {
 			s.mu.Lock()
 			s.queue.pushFront(*back)
 			s.mu.Unlock()
@@ -243,6 +260,7 @@ func (s *writeStage) purge(p *partition) {
 		if sp.part() != p {
 			return false
 		}
+		s.c.tenants.rests(sp.out.batch.slot, -sp.size())
 		gone = append(gone, sp)
 		return true
 	})

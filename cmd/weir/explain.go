@@ -81,6 +81,16 @@ func explainTable(out io.Writer, r *consumer.Report) error {
 		_, _ = fmt.Fprintf(w, "%s/%d\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%d\t%d\n", p.Topic, p.Partition, p.State, reasons(p.Reasons), known(p.Lag), known(p.Oldest),
 			p.OldestAge.Round(time.Millisecond), p.LanesBusy, mib(p.HeldBytes), p.DoneBeyond, p.DuplicatesIfKilled)
 	}
+	if len(r.Tenants) > 0 {
+		_, _ = fmt.Fprintln(w, "\nTENANT\tHELD\tRECORDS\tIN FLIGHT\tWAITS")
+	}
+	for _, t := range r.Tenants {
+		waits := t.Waits
+		if waits == "" {
+			waits = "-"
+		}
+		_, _ = fmt.Fprintf(w, "%q\t%s\t%d\t%d\t%s\n", t.Name, mib(t.HeldBytes), t.HeldRecords, t.InFlight, waits)
+	}
 	return w.Flush()
 }
 

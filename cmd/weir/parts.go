@@ -8,6 +8,7 @@ import (
 	"github.com/weir-kafka/weir/handlers/key"
 	"github.com/weir-kafka/weir/handlers/mapping"
 	"github.com/weir-kafka/weir/handlers/split"
+	"github.com/weir-kafka/weir/handlers/tenant"
 	"github.com/weir-kafka/weir/sink"
 	"github.com/weir-kafka/weir/sink/discard"
 	"github.com/weir-kafka/weir/sink/file"
@@ -20,6 +21,7 @@ import (
 // is this list with a line more.
 func parts() config.Parts {
 	return config.Parts{
+		Tenant: tenant.New,
 		Handlers: map[string]config.HandlerPart{
 			"pass":   config.Handler("Passes records on as they are.", struct{}{}, pass),
 			"filter": config.Handler("Keeps the records for which a jq expression is true.", filter.Config{}, handler(filter.New)),

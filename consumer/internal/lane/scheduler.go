@@ -25,12 +25,14 @@ type Taken[T any] struct {
 	Item T
 	Size int
 	Lane int32
+	Slot int32 // whose item it is; 0 without slots
 }
 
 type node[T any] struct {
 	item T
 	size int
 	next int32
+	slot int32
 }
 
 // queue is one lane: a list of nodes, and its place in the list of ready lanes.
@@ -49,7 +51,14 @@ type Scheduler[T any] struct {
 	lanes       []queue
 	nodes       []node[T]
 	free        int32 // first free node
-	first, last int32 // ready lanes
+	first, last int32 // ready lanes; with slots: slots to be served
+	slots       []slot
+	quota       Quota // nil without slots
+
+	// With slots a hash has a lane of its own while it has items, in mode Keyed.
+	byHash map[uint32]int32
+	hashes []uint32 // by lane
+	spare  []int32  // lanes of no hash
 
 	queued int
 	bytes  int64
@@ -68,11 +77,18 @@ func New[T any](mode Mode, bits uint) *Scheduler[T] {
 
 // Push puts an item behind the others of its lane. The size counts towards a
 // Take's bytes.
-func (s *Scheduler[T]) Push(hash uint32, item T, size int) {
+func (s *Scheduler[T]) Push(hash uint32, item T, size int) { s.PushSlot(0, hash, item, size) }
+
+// PushSlot is [Scheduler.Push] for an item of a slot, from 0 up. Without slots
+// it must be 0.
+func (s *Scheduler[T]) PushSlot(slot int32, hash uint32, item T, size int) {
+	l := int32(hash & s.mask)
+	if s.quota != nil {
+		l = s.laneFor(slot, hash)
+	}
 	s.open()
 	n := s.alloc()
-	s.nodes[n] = node[T]{item: item, size: size, next: none}
-	l := int32(hash & s.mask)
+	s.nodes[n] = node[T]{item: item, size: size, next: none, slot: slot}
 	q := &s.lanes[l]
 	if q.tail == none {
 		q.head = n
@@ -103,6 +119,9 @@ func (s *Scheduler[T]) open() {
 // ready. Items of one lane stand together, in order. Their lanes are busy until
 // they are released.
 func (s *Scheduler[T]) Take(dst []Taken[T], maxItems, maxBytes int) []Taken[T] {
+	if s.quota != nil {
+		return s.takeSlot(dst, maxItems, maxBytes)
+	}
 	bytes, room := 0, max(maxItems, 1)
 	for s.first != none && room > 0 {
 		l := s.first
@@ -118,7 +137,7 @@ func (s *Scheduler[T]) Take(dst []Taken[T], maxItems, maxBytes int) []Taken[T] {
 				room = 0
 				break
 			}
-			dst = append(dst, Taken[T]{n.item, n.size, lane})
+			dst = append(dst, Taken[T]{Item: n.item, Size: n.size, Lane: lane})
 			bytes += n.size
 			room--
 			taken++
@@ -153,6 +172,8 @@ func (s *Scheduler[T]) Release(lane int32) bool {
 	s.busy--
 	if q.head != none {
 		s.enqueue(lane)
+	} else if s.byHash != nil {
+		s.freeLane(lane)
 	}
 	return true
 }
@@ -166,9 +187,14 @@ func (s *Scheduler[T]) Return(taken []Taken[T], kept int32) {
 	for i := len(taken) - 1; i >= 0; i-- {
 		t := &taken[i]
 		l := max(t.Lane, 0)
+		if s.quota != nil {
+			if s.slotFor(t.Slot); t.Lane == none {
+				l = s.laneFor(t.Slot, 0)
+			}
+		}
 		n := s.alloc()
 		q := &s.lanes[l]
-		s.nodes[n] = node[T]{item: t.Item, size: t.Size, next: q.head}
+		s.nodes[n] = node[T]{item: t.Item, size: t.Size, next: q.head, slot: t.Slot}
 		q.head = n
 		if q.tail == none {
 			q.tail = n
@@ -199,15 +225,16 @@ func (s *Scheduler[T]) QueuedBytes() int64 { return s.bytes }
 func (s *Scheduler[T]) Busy() int { return s.busy }
 
 // Drop removes every item that waits and tells f of it. Busy lanes stay busy.
-func (s *Scheduler[T]) Drop(f func(item T, size int)) {
+func (s *Scheduler[T]) Drop(f func(slot int32, size int)) {
 	for i := range s.lanes {
 		q := &s.lanes[i]
 		for n := q.head; n != none; n = s.nodes[n].next {
-			f(s.nodes[n].item, s.nodes[n].size)
+			f(s.nodes[n].slot, s.nodes[n].size)
 		}
 		q.head, q.tail, q.next, q.ready = none, none, none, false
 	}
-	s.first, s.last = none, none
+	s.first, s.last, s.slots = none, none, nil
+	s.freeLanes()
 	s.nodes, s.free = nil, none
 	s.queued, s.bytes = 0, 0
 }
@@ -248,6 +275,10 @@ func (s *Scheduler[T]) pop(q *queue) {
 
 func (s *Scheduler[T]) enqueue(l int32) {
 	s.lanes[l].ready, s.lanes[l].next = true, none
+	if s.quota != nil {
+		s.enqueueSlot(l)
+		return
+	}
 	if s.last == none {
 		s.first = l
 	} else {
@@ -272,6 +303,7 @@ func (s *Scheduler[T]) Idle() bool {
 	if s.queued > 0 || s.busy > 0 {
 		return false
 	}
-	s.lanes, s.nodes, s.free = nil, nil, none
+	s.lanes, s.nodes, s.free, s.slots = nil, nil, none, nil
+	s.byHash, s.hashes, s.spare = nil, nil, nil
 	return true
 }

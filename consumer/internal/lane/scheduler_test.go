@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// thing is an item that knows its lane and its place in it.
-type thing struct{ lane, n int }
+// thing is an item that knows its lane, its place in it and its slot.
+type thing struct{ lane, n, slot int }
 
 // model drives a scheduler and checks after every step what must always hold:
 // items of a lane come in order, never while others of the lane are out, and
@@ -19,15 +19,24 @@ type model struct {
 	waiting [4][]int // by lane, in order
 	out     [][]Taken[thing]
 	trail   string
+	slots   *slotModel // nil without slots
 }
 
-func newModel(t *testing.T, mode Mode) *model {
-	return &model{t: t, s: New[thing](mode, 2), mode: mode}
+func newModel(t *testing.T, mode Mode, slots bool) *model {
+	m := &model{t: t, mode: mode}
+	if m.s = New[thing](mode, 2); slots {
+		m.slots = &slotModel{last: -1}
+		m.s = NewSlots[thing](mode, m.slots)
+	}
+	return m
 }
 
 func (m *model) laneOf(k int) int {
-	if m.mode == Keyed {
+	switch {
+	case m.mode == Keyed:
 		return k
+	case m.mode == Free && m.slots != nil:
+		return k % 2
 	}
 	return 0
 }
@@ -48,13 +57,16 @@ func (m *model) busy(l int) bool {
 
 func (m *model) push(k int) {
 	l := m.laneOf(k)
-	m.s.Push(uint32(k), thing{l, m.pushed[l]}, 10+k)
+	slot := m.slotOf(l, m.pushed[l])
+	m.s.PushSlot(int32(slot), uint32(k), thing{l, m.pushed[l], slot}, 10+k)
 	m.waiting[l] = append(m.waiting[l], m.pushed[l])
 	m.pushed[l]++
 }
 
 func (m *model) take(items, bytes int) {
+	ready := m.readySlots()
 	got := m.s.Take(nil, items, bytes)
+	m.checkSlots(ready, got)
 	if len(got) == 0 {
 		return
 	}
@@ -124,7 +136,10 @@ func (m *model) drop() {
 		n += len(m.waiting[l])
 		m.waiting[l] = nil
 	}
-	m.s.Drop(func(thing, int) { n-- })
+	m.s.Drop(func(int32, int) { n-- })
+	if m.slots != nil {
+		m.slots.last = -1
+	}
 	if n != 0 {
 		m.t.Fatalf("%s: dropped %d items too few", m.trail, n)
 	}
@@ -150,9 +165,14 @@ func (m *model) check() {
 	if m.s.Queued() != queued || seen != queued || m.s.QueuedBytes() != bytes {
 		m.t.Fatalf("%s: %d queued, %d seen, %d bytes, want %d of %d", m.trail, m.s.Queued(), seen, m.s.QueuedBytes(), queued, bytes)
 	}
+	if m.slots != nil { // one that is closed is noticed by Take
+		open := m.readySlots()
+		ready = open[0] || open[1] || m.s.Ready() && ready
+	}
 	if m.s.Ready() != ready {
 		m.t.Fatalf("%s: Ready() = %t", m.trail, !ready)
 	}
+	m.checkLanes()
 	if m.s.Busy() != len(lanes) {
 		m.t.Fatalf("%s: Busy() = %d, want %d", m.trail, m.s.Busy(), len(lanes))
 	}
@@ -182,14 +202,24 @@ func (m *model) step(op int) {
 		if m.s.Idle() != (m.s.Queued() == 0 && m.s.Busy() == 0) {
 			m.t.Fatalf("%s: Idle is wrong", m.trail)
 		}
+	case 11:
+		m.toggle(0)
+	case 12:
+		m.toggle(1)
 	}
 	m.check()
 }
 
-const ops = 11
+// The last two need slots.
+const ops, slotOps = 11, 13
 
 // drain takes everything out, so that a loss shows.
 func (m *model) drain() {
+	for i := range 2 {
+		if m.slots != nil && m.slots.closed[i] {
+			m.toggle(i)
+		}
+	}
 	for range 1000 {
 		if m.s.Queued() == 0 && len(m.out) == 0 {
 			return
@@ -200,32 +230,42 @@ func (m *model) drain() {
 	m.t.Fatalf("%s: %d items never came", m.trail, m.s.Queued())
 }
 
-// Every sequence of six steps.
+// Every sequence of six steps; of five with slots.
 func TestSchedulerExhaustively(t *testing.T) {
 	for _, mode := range []Mode{Keyed, Serial, Free} {
-		const n = 6
-		total := 1
-		for range n {
-			total *= ops
+		exhaust(t, 6, ops, func() *model { return newModel(t, mode, false) })
+		exhaust(t, 5, slotOps, func() *model { return newModel(t, mode, true) })
+	}
+}
+
+func exhaust(t *testing.T, n, ops int, fresh func() *model) {
+	t.Helper()
+	total := 1
+	for range n {
+		total *= ops
+	}
+	if testing.Short() {
+		total /= 100
+	}
+	for seq := range total {
+		m := fresh()
+		for k := seq; k > 0; k /= ops {
+			m.step(k % ops)
 		}
-		if testing.Short() {
-			total /= 100
-		}
-		for seq := range total {
-			m := newModel(t, mode)
-			for k := seq; k > 0; k /= ops {
-				m.step(k % ops)
-			}
-			m.drain()
-		}
+		m.drain()
 	}
 }
 
 func FuzzScheduler(f *testing.F) {
 	f.Add(uint8(0), []byte{0, 0, 1, 2, 4, 0, 1, 7, 6, 4, 6, 10})
 	f.Add(uint8(2), []byte{0, 1, 2, 3, 8, 4, 9, 0, 5, 6})
+	f.Add(uint8(3), []byte{0, 0, 1, 11, 4, 0, 1, 12, 3, 11, 8, 4, 9, 0, 12, 6})
+	f.Add(uint8(5), []byte{0, 1, 2, 3, 11, 8, 4, 9, 0, 5, 11, 6})
 	f.Fuzz(func(t *testing.T, mode uint8, steps []byte) {
-		m := newModel(t, Mode(mode%3))
+		m, ops := newModel(t, Mode(mode%3), mode%6 > 2), ops
+		if m.slots != nil {
+			ops = slotOps
+		}
 		for _, s := range steps[:min(len(steps), 300)] {
 			m.step(int(s) % ops)
 		}
@@ -233,15 +273,18 @@ func FuzzScheduler(f *testing.F) {
 	})
 }
 
+// pair is as large as a consumer's item.
+type pair struct{ a, b uint64 }
+
 func BenchmarkScheduler(b *testing.B) {
 	for _, keys := range []uint32{1, 100, 100_000} {
 		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
-			s := New[thing](Keyed, 12)
-			var taken []Taken[thing]
+			s := New[pair](Keyed, 12)
+			var taken []Taken[pair]
 			b.ReportAllocs()
 			for n := 0; n < b.N; n += 256 {
 				for k := range uint32(256) {
-					s.Push((uint32(n)+k)%keys*2654435769, thing{}, 100)
+					s.Push((uint32(n)+k)%keys*2654435769, pair{uint64(n), uint64(k)}, 100)
 				}
 				for s.Ready() {
 					taken = s.Take(taken[:0], 4096, 1<<20)
