@@ -71,6 +71,7 @@ func (c *call) run(ctx context.Context) {
 	err := flow.Deadline(ctx, s.timeout, func(ctx context.Context) error { return c.write(ctx, msgs) })
 	took := s.c.now().Sub(start)
 	verdict, acked := judge(ctx, err, len(msgs))
+	s.failing.Store(acked == 0)
 	if acked > 0 {
 		s.wins.Add(1)
 		s.written.Add(int64(acked))

@@ -11,8 +11,9 @@ const (
 	// patience is how long a sink must have refused a message, with nothing else
 	// to try, before the message is suspected without better evidence.
 	patience = 30 * time.Second
-	// fewSuspects is how many messages may be left for that. More are an outage.
-	fewSuspects = 16
+	// patienceEach is how long that is for each message that is left: a hundred are
+	// given up after an outage of more than three minutes, if nothing else came.
+	patienceEach = 2 * time.Second
 )
 
 // failed decides what becomes of a span that was not written. named says that
@@ -37,7 +38,7 @@ func (s *writeStage) failed(ctx context.Context, c *call, sp span, err error, na
 		sp.unpin()
 	}
 	sp.tries++
-	works := s.works(&sp) || s.c.now().Sub(sp.since) > patience && s.nothingElse(c)
+	works := s.works(&sp) || s.nothingElse(c, s.c.now().Sub(sp.since))
 	if v != flow.Reject || s.final {
 		s.c.metrics.retried(s.name)
 		s.c.totals.retried.Add(1)
@@ -77,23 +78,18 @@ func (s *writeStage) works(sp *span) bool {
 	return works
 }
 
-// nothingElse reports whether the stage has nothing beside the one span of c but a
-// few messages, and those have failed too.
-func (s *writeStage) nothingElse(c *call) bool {
+// nothingElse reports whether the stage has nothing beside the one span of c but
+// messages that have failed too, and for so long that it is evidence: the more
+// there are, the more it looks like an outage.
+func (s *writeStage) nothingElse(c *call, lasted time.Duration) bool {
+	if lasted <= patience || len(c.spans) > 1 || len(s.in) > 0 {
+		return false
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(c.spans) > 1 || len(s.in) > 0 {
-		return false
-	}
 	waiting, fresh := s.queue.look()
-	if fresh {
-		return false
-	}
-	left := s.flying.Load() - int64(c.messages) + int64(waiting)
-	for i := 0; i < len(s.parked) && left <= fewSuspects; i++ {
-		left += int64(s.parked[i].size())
-	}
-	return left <= fewSuspects
+	left := s.flying.Load() - int64(c.messages) + int64(waiting+s.set)
+	return !fresh && lasted > time.Duration(left)*patienceEach
 }
 
 // isolate writes a span without company, and in halves if it can be cut: so the

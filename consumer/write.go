@@ -35,10 +35,13 @@ type writeStage struct {
 	wins    atomic.Uint64 // calls in which something was delivered
 	written atomic.Int64  // messages acknowledged
 	flying  atomic.Int64  // messages taken from the queue that have no outcome yet
+	failing atomic.Bool   // the last call delivered nothing
 
 	mu     sync.Mutex
 	queue  spanQueue // next to be written
 	parked dueHeap   // waiting for their retry
+	set    int       // messages in parked
+	turn   uint64    // counts what was taken
 	calls  sync.WaitGroup
 }
 
@@ -123,6 +126,7 @@ func (s *writeStage) park(sp span, after time.Duration) {
 	sp.due = s.c.now().Add(after)
 	s.mu.Lock()
 	s.c.tenants.rests(sp.out.batch.slot, sp.size())
+	s.set += sp.size()
 	heap.Push(&s.parked, sp)
 	s.mu.Unlock()
 	s.wake()
@@ -195,6 +199,7 @@ func (s *writeStage) promote() (queued bool, due time.Time) {
 			break
 		}
 		sp := heap.Pop(&s.parked).(span) //nolint:forcetypeassert // nothing else is in it
+		s.set -= sp.size()
 		s.c.tenants.rests(sp.out.batch.slot, -sp.size())
 		s.queue.push(sp)
 	}
@@ -230,12 +235,15 @@ func (s *writeStage) join(enough int) (*call, bool) {
 	return c, c.messages > 0
 }
 
-// next takes the next span; one that must stand alone only as the first.
+// next takes the next span; one that must stand alone only as the first. While
+// calls fail it takes from the channel every other time: retries of messages
+// at fault must not keep away those that would show that they are.
 func (s *writeStage) next(first bool) (sp span, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.turn++
 	switch {
-	case s.queue.len() == 0:
+	case s.queue.len() == 0, first && s.failing.Load() && s.turn%2 == 0 && len(s.in) > 0:
 		select {
 		case o := <-s.in:
 			sp = span{out: o, to: len(o.msgs)}
@@ -260,6 +268,7 @@ func (s *writeStage) purge(p *partition) {
 		if sp.part() != p {
 			return false
 		}
+		s.set -= sp.size()
 		s.c.tenants.rests(sp.out.batch.slot, -sp.size())
 		gone = append(gone, sp)
 		return true
