@@ -74,6 +74,9 @@ func (c *Consumer) poll(ctx context.Context) error {
 		closed := fetches.IsClientClosed()
 		if !closed {
 			c.dispatch(fetches)
+			if n := fetches.NumRecords(); n > 0 {
+				c.gate.arrived(c.now(), n)
+			}
 		}
 		c.poller.end()
 		if closed {
