@@ -23,9 +23,10 @@ func (s *Sink) verdict(resp *http.Response, body []byte) error {
 		return nil
 	}
 	err := fmt.Errorf("http: %s: %d %s%s", s.shown, code, http.StatusText(code), excerpt(s.mask.Replace(string(body))))
+	retryAfter, _ := flow.ReadRetryAfter(resp.Header, time.Now(), func() float64 { return 0 })
 	switch code {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusGatewayTimeout, 529:
-		return flow.Overloaded(err, retryAfter(resp.Header))
+		return flow.Overloaded(err, retryAfter)
 	case http.StatusRequestTimeout:
 		return err
 	}
@@ -33,16 +34,6 @@ func (s *Sink) verdict(resp *http.Response, body []byte) error {
 		return flow.Permanent(err)
 	}
 	return err
-}
-
-// retryAfter reads the header; a date is relative to the service's own clock.
-func retryAfter(h http.Header) time.Duration {
-	now, err := http.ParseTime(h.Get("Date"))
-	if err != nil {
-		now = time.Now()
-	}
-	after, _ := flow.ParseRetryAfter(h.Get("Retry-After"), now)
-	return after
 }
 
 // excerpt is the beginning of an answer as one printable line.
