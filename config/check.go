@@ -38,7 +38,7 @@ func (d *decoder) check(f *File, root *yaml.Node) {
 	}
 	f.Admin, f.Log = doc.Admin, doc.Log
 	f.Consumer = consumer.Config{
-		Name: doc.Name, Kafka: doc.Kafka, Order: doc.Order, Memory: doc.Memory, Attempts: doc.Failure.Attempts, Drain: doc.Drain,
+		Name: doc.Name, Kafka: doc.Kafka, Order: doc.Order, Memory: doc.Memory, Attempts: doc.Failure.Attempts, Drain: doc.Drain, HandlerTimeout: doc.HandlerTimeout,
 	}
 	if f.Consumer.Name == "" {
 		f.Consumer.Name = doc.Kafka.Group

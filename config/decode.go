@@ -190,7 +190,7 @@ func (d *decoder) duration(n *yaml.Node, dst *time.Duration, path string) {
 	case err != nil:
 		d.fail(n, path, d.quote(n, s)+" is not a duration", "write a number with its unit, as in 5s, 250ms or 1m30s")
 	case v <= 0:
-		d.fail(n, path, d.quote(n, s)+" is not more than zero", "")
+		d.fail(n, path, d.quote(n, s)+" is not more than zero", mendOfDuration(path))
 	}
 	*dst = v
 }
@@ -286,4 +286,9 @@ func join(path, key string) string {
 		return key
 	}
 	return path + "." + key
+}
+
+// isText reports whether a type is written as one text, whatever it is made of.
+func isText(t reflect.Type) bool {
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }

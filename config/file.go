@@ -27,6 +27,7 @@ type File struct {
 	tenant     func(*handlers.Record) string // of an expression
 	mask       *mask
 	open       []place // secrets that stand in the file
+	mistakes   []Problem
 }
 
 // Admin is the listener for metrics, health and explain.
@@ -48,25 +49,26 @@ type failure struct {
 
 // document is the whole file, in the order in which the reference shows it.
 type document struct {
-	Name     string                `yaml:"name" doc:"Names the pipeline in logs and metrics. Defaults to the group."`
-	Kafka    consumer.KafkaConfig  `yaml:"kafka" doc:"Where records come from."`
-	Order    consumer.Order        `yaml:"order" doc:"What stays in order: key (records of one key), partition (all records of a partition) or none."`
-	Tenant   consumer.TenantConfig `yaml:"tenant" doc:"Shares the work among tenants."`
-	Memory   consumer.Bytes        `yaml:"memory" doc:"Budget for everything taken from Kafka and not yet finished, client buffers included. Fetching stops before it is exceeded."`
-	Handlers []node                `yaml:"handlers" doc:"What a record passes, in order: one kind each. Without any the record is the message."`
-	Sink     node                  `yaml:"sink" doc:"Where messages go: one kind, and limit and timeout."`
-	Sinks    map[string]node       `yaml:"sinks" doc:"Further sinks by name, for messages with that route."`
-	Failure  failure               `yaml:"failure" doc:"What becomes of records that fail."`
-	Drain    time.Duration         `yaml:"drain" doc:"How long a revoked partition or a shutdown waits for what is in flight. At most half of kafka.rebalance_timeout."`
-	Admin    Admin                 `yaml:"admin" doc:"Listener for metrics, health and explain."`
-	Log      Log                   `yaml:"log" doc:"What is logged."`
+	Name           string                `yaml:"name" doc:"Names the pipeline in logs and metrics. Defaults to the group."`
+	Kafka          consumer.KafkaConfig  `yaml:"kafka" doc:"Where records come from."`
+	Order          consumer.Order        `yaml:"order" doc:"What stays in order: key (records of one key), partition (all records of a partition) or none."`
+	Tenant         consumer.TenantConfig `yaml:"tenant" doc:"Shares the work among tenants."`
+	Memory         consumer.Bytes        `yaml:"memory" doc:"Budget for everything taken from Kafka and not yet finished, client buffers included. Fetching stops before it is exceeded."`
+	Handlers       []node                `yaml:"handlers" doc:"What a record passes, in order: one kind each. Without any the record is the message."`
+	Sink           node                  `yaml:"sink" doc:"Where messages go: one kind, and limit, timeout and rate."`
+	Sinks          map[string]node       `yaml:"sinks" doc:"Further sinks by name, for messages with that route."`
+	Failure        failure               `yaml:"failure" doc:"What becomes of records that fail."`
+	HandlerTimeout time.Duration         `yaml:"handler_timeout" doc:"How long one call of the handler may take. One that fails because of it is tried again, up to failure.attempts."`
+	Drain          time.Duration         `yaml:"drain" doc:"How long a revoked partition or a shutdown waits for what is in flight. At most half of kafka.rebalance_timeout."`
+	Admin          Admin                 `yaml:"admin" doc:"Listener for metrics, health and explain."`
+	Log            Log                   `yaml:"log" doc:"What is logged."`
 }
 
 // defaults returns a document before any layer.
 func defaults() document {
 	c := consumer.DefaultConfig()
 	return document{
-		Kafka: c.Kafka, Order: c.Order, Memory: c.Memory, Drain: c.Drain, Failure: failure{Attempts: c.Attempts},
+		Kafka: c.Kafka, Order: c.Order, Memory: c.Memory, Drain: c.Drain, HandlerTimeout: c.HandlerTimeout, Failure: failure{Attempts: c.Attempts},
 		Admin: Admin{Listen: "127.0.0.1:9644"}, Log: Log{Level: "info", Format: "text"},
 	}
 }
@@ -169,7 +171,7 @@ func (f *File) Mask(text string) string { return f.mask.text(text) }
 
 // Warnings are what is allowed and yet probably not meant.
 func (f *File) Warnings() []Problem {
-	var ps []Problem
+	ps := slices.Clone(f.mistakes)
 	warn := func(path, text, mend string) {
 		ps = append(ps, Problem{File: f.path, Path: path, Text: text, Mend: mend})
 	}

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"encoding"
 	"fmt"
 	"maps"
 	"reflect"
@@ -231,7 +230,7 @@ func walk(t reflect.Type, path string, known map[string]bool) {
 		}
 		switch {
 		case ft == reflect.TypeFor[node]():
-		case ft.Kind() == reflect.Struct && !reflect.PointerTo(ft).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
+		case ft.Kind() == reflect.Struct && !isText(ft):
 			walk(ft, join(path, name), known)
 		case ft.Kind() == reflect.Slice && ft.Elem().Kind() == reflect.String:
 			known[join(path, name)] = true

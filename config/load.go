@@ -80,7 +80,7 @@ func Parse(name string, text []byte, parts Parts, opts ...LoadOption) (*File, er
 	if len(d.problems) > 0 {
 		return nil, d.mask.problems(d.problems.sorted())
 	}
-	f.open = d.open
+	f.open, f.mistakes = d.open, d.mistakes(f, root)
 	return f, nil
 }
 

@@ -69,9 +69,7 @@ func collect(v reflect.Value, path string, rows *[]string) {
 		if fv.Kind() == reflect.Pointer {
 			fv = reflect.Zero(fv.Type().Elem())
 		}
-		_, isNode := fv.Interface().(node)
-		_, isText := fv.Interface().(encoding.TextMarshaler)
-		if !isNode && !isText && fv.Kind() == reflect.Struct {
+		if _, isNode := fv.Interface().(node); !isNode && fv.Kind() == reflect.Struct && !isText(fv.Type()) {
 			collect(fv, p, rows)
 			continue
 		}
@@ -91,7 +89,7 @@ func typeName(v reflect.Value) string {
 		return "duration"
 	case consumer.Bytes:
 		return "size"
-	case consumer.TenantRate:
+	case consumer.Rate:
 		return "rate"
 	case sink.Secret:
 		return "secret"

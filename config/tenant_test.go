@@ -24,9 +24,9 @@ func TestTenantIsNamedByOneThing(t *testing.T) {
 		"":                                  {},
 		"tenant: {key: true}":               {Key: true},
 		"tenant: {header: org, limit: 10}":  {Header: "org", Limit: 10},
-		"tenant: {key: true, rate: 100/s}":  {Key: true, Rate: consumer.TenantRate{Records: 100}},
-		"tenant: {key: true, rate: 0.5/s}":  {Key: true, Rate: consumer.TenantRate{Records: 0.5}},
-		"tenant: {key: true, rate: 1MiB/s}": {Key: true, Rate: consumer.TenantRate{Bytes: 1 << 20}},
+		"tenant: {key: true, rate: 100/s}":  {Key: true, Rate: consumer.Rate{Count: 100}},
+		"tenant: {key: true, rate: 0.5/s}":  {Key: true, Rate: consumer.Rate{Count: 0.5}},
+		"tenant: {key: true, rate: 1MiB/s}": {Key: true, Rate: consumer.Rate{Bytes: 1 << 20}},
 	} {
 		f, err := parseTenant(text, nil)
 		if err != nil {
@@ -45,7 +45,7 @@ func TestTenantIsNamedByOneThing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := f.Consumer.Tenant, (consumer.TenantConfig{Header: "org", Rate: consumer.TenantRate{Records: 5}}); got != want {
+	if got, want := f.Consumer.Tenant, (consumer.TenantConfig{Header: "org", Rate: consumer.Rate{Count: 5}}); got != want {
 		t.Errorf("of the environment: got %v, want %v", got, want)
 	}
 }

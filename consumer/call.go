@@ -68,7 +68,9 @@ func (c *call) run(ctx context.Context) {
 	defer s.flying.Add(-int64(c.messages))
 	msgs := c.join()
 	start := s.c.now()
-	err := flow.Deadline(ctx, s.timeout, func(ctx context.Context) error { return c.write(ctx, msgs) })
+	given := s.deadline(c, start)
+	over := s.overdue(given)
+	err := flow.Deadline(ctx, given, func(ctx context.Context) error { return c.write(ctx, msgs) })
 	took := s.c.now().Sub(start)
 	verdict, acked := judge(ctx, err, len(msgs))
 	s.failing.Store(acked == 0)
@@ -76,7 +78,11 @@ func (c *call) run(ctx context.Context) {
 		s.wins.Add(1)
 		s.written.Add(int64(acked))
 	}
-	s.limiter.Done(flow.Outcome{Kind: verdict, Work: acked, RetryAfter: flow.RetryAfter(err)})
+	s.deadlines.learn(start.Add(took), took, verdict, len(msgs))
+	s.answered(err, verdict, acked)
+	if over.end(s) {
+		s.limiter.Done(flow.Outcome{Kind: verdict, Work: acked, RetryAfter: flow.RetryAfter(err)})
+	}
 	s.c.metrics.wrote(s.name, verdict, len(msgs), took)
 	c.settle(ctx, err)
 }

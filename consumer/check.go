@@ -23,6 +23,7 @@ func (c Config) withDefaults() Config {
 	fill(&c.Memory, d.Memory)
 	fill(&c.Attempts, d.Attempts)
 	fill(&c.Drain, d.Drain)
+	fill(&c.HandlerTimeout, d.HandlerTimeout)
 	fill(&c.Name, c.Kafka.Group)
 	return c
 }
@@ -58,6 +59,7 @@ func (c Config) check(p Pipeline) error {
 	bad(c.Attempts < 1, "attempts %d is less than 1", c.Attempts)
 	bad(c.Drain < 0 || c.Drain > k.RebalanceTimeout/2,
 		"drain %s is more than half of the rebalance timeout %s; the group would not wait for it", c.Drain, k.RebalanceTimeout)
+	bad(c.HandlerTimeout < 0, "handler_timeout %s is less than zero", c.HandlerTimeout)
 	c.Tenant.check(p.Tenant != nil, bad)
 	bad(p.Sink.Sink == nil, "the pipeline has no sink")
 	for name, o := range p.Routes {

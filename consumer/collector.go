@@ -42,7 +42,13 @@ func newCollector(c *Consumer) *collector {
 	gauge("weir_poll_held_records", "Records taken from Kafka and not finished.", func(r *Report) float64 { return float64(r.HeldRecords) })
 	gauge("weir_offset_duplicates_if_killed_records", "Bound of the records delivered again if the process were killed now.", func(r *Report) float64 { return float64(r.DuplicatesIfKilled) })
 	k.add("weir_poll_state", "1 for the pressure state that is in force.", prometheus.GaugeValue, []string{"state"}, states)
+	k.add("weir_poll_state_seconds_total", "Time in each pressure state.", prometheus.CounterValue, []string{"state"}, func(r *Report, put func(float64, ...string)) {
+		for _, s := range []State{StateOpen, StateHold, StatePaused} {
+			put(r.TimeIn[s].Seconds(), string(s))
+		}
+	})
 	k.sinks()
+	k.writes()
 	k.partitions()
 	return k
 }
@@ -65,9 +71,28 @@ func (k *collector) sinks() {
 			}
 		})
 	}
+	sink("weir_write_queued_messages", "Messages that a sink has not acknowledged, in flight or waiting for a retry included.", func(s *SinkReport) float64 { return float64(s.QueuedMessages) })
+	sink("weir_write_wait_seconds", "How long what waits for a sink would last at its pace.", func(s *SinkReport) float64 { return s.Wait.Seconds() })
+	sink("weir_write_wait_high_seconds", "The wait above which fetching stops.", func(s *SinkReport) float64 { return s.High.Seconds() })
+	sink("weir_write_deadline_seconds", "What a write of the usual size is given.", func(s *SinkReport) float64 { return s.Deadline.Seconds() })
+	sink("weir_write_retry_budget_retries", "What is left of a sink's retry budget; at a half it is empty.", func(s *SinkReport) float64 { return s.RetryBudget })
+	sink("weir_limit_deaf_calls", "Writes in flight that go on although their time is up.", func(s *SinkReport) float64 { return float64(s.Deaf) })
 	sink("weir_limit_calls", "Writes that may be in flight to a sink.", func(s *SinkReport) float64 { return float64(s.Limit) })
+	sink("weir_limit_elasticity_ratio", "Share of a further call to a sink that is further work, as the limiter measures it: 1 unsaturated, 0 only queueing.", func(s *SinkReport) float64 { return s.Elasticity })
+	sink("weir_limit_base_latency_seconds", "Time of a write to a sink that does not queue, as the limiter last measured it.", func(s *SinkReport) float64 { return s.Base.Seconds() })
+	sink("weir_write_latency_median_seconds", "Median time of the last 512 writes to a sink.", func(s *SinkReport) float64 { return s.P50.Seconds() })
+	sink("weir_write_latency_p99_seconds", "99th percentile of the time of the last 512 writes to a sink.", func(s *SinkReport) float64 { return s.P99.Seconds() })
 	sink("weir_limit_in_flight_calls", "Writes in flight to a sink.", func(s *SinkReport) float64 { return float64(s.InFlight) })
 	sink("weir_write_queued_batches", "Batches and parts of batches that wait for room at a sink.", func(s *SinkReport) float64 { return float64(s.Queued) })
+}
+
+// writes are what has a label more than the sink.
+func (k *collector) writes() {
+	k.add("weir_limit_reason", "1 for why the limit of a sink is what it is.", prometheus.GaugeValue, []string{"sink", "reason"}, func(r *Report, put func(float64, ...string)) {
+		for i := range r.Sinks {
+			put(1, r.Sinks[i].Name, r.Sinks[i].Reason)
+		}
+	})
 }
 
 func (k *collector) partitions() {

@@ -93,7 +93,7 @@ func (c *Consumer) commitLoop(ctx context.Context) {
 			return
 		}
 		done := c.totals.done.Load()
-		c.pace.tick(done, round%ticksAnInterval == 0)
+		c.commitPace.tick(done, round%ticksAnInterval == 0)
 		if round%ticksAnInterval != 0 && done-committed < manyUncommitted {
 			continue
 		}
@@ -111,13 +111,13 @@ const (
 	manyUncommitted = 1000
 )
 
-// pace is how many records have lately become done between two commits.
-type pace struct {
+// commitPace is how many records have lately become done between two commits.
+type commitPace struct {
 	atTick, atInterval   atomic.Int64 // records done when they began
 	perTick, perInterval atomic.Int64 // the most of late
 }
 
-func (p *pace) tick(done int64, interval bool) {
+func (p *commitPace) tick(done int64, interval bool) {
 	note := func(at, most *atomic.Int64) { most.Store(max(done-at.Swap(done), most.Load()*3/4)) }
 	note(&p.atTick, &p.perTick)
 	if interval {
@@ -126,7 +126,7 @@ func (p *pace) tick(done int64, interval bool) {
 }
 
 // ahead bounds what becomes done until the commit after the next one.
-func (p *pace) ahead(done int64) int64 {
+func (p *commitPace) ahead(done int64) int64 {
 	interval := max(p.perInterval.Load(), done-p.atInterval.Load())
 	tick := max(p.perTick.Load(), done-p.atTick.Load())
 	return 2 * min(interval, manyUncommitted+tick)

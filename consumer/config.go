@@ -19,8 +19,11 @@ type Config struct {
 	Tenant TenantConfig `yaml:"tenant" doc:"Shares the work among tenants."`
 	Memory Bytes        `yaml:"memory" doc:"Budget for everything taken from Kafka and not yet finished, client buffers included. Fetching stops before it is exceeded."`
 	// Failure.DeadLetter is a live thing and stands in the Pipeline.
-	Attempts int           `yaml:"-" doc:"How often a record is tried before it goes to the dead letters."`
-	Drain    time.Duration `yaml:"drain" doc:"How long a revoked partition or a shutdown waits for what is in flight. At most half of kafka.rebalance_timeout."`
+	Attempts int `yaml:"-" doc:"How often a record is tried before it goes to the dead letters."`
+	// HandlerTimeout bounds one call of the handler; a call that fails because of it is
+	// tried again, and counts as an attempt.
+	HandlerTimeout time.Duration `yaml:"handler_timeout" doc:"How long one call of the handler may take. One that fails because of it is tried again, up to failure.attempts."`
+	Drain          time.Duration `yaml:"drain" doc:"How long a revoked partition or a shutdown waits for what is in flight. At most half of kafka.rebalance_timeout."`
 }
 
 // KafkaConfig says which cluster, group and topics.
@@ -58,7 +61,8 @@ type SASLConfig struct {
 // SinkConfig is what a file can say about the way to any sink.
 type SinkConfig struct {
 	Limit   LimitConfig   `yaml:"limit" doc:"How many writes may be in flight."`
-	Timeout time.Duration `yaml:"timeout" doc:"How long one write may take. A write that does not answer in time counts as overload."`
+	Timeout time.Duration `yaml:"timeout" doc:"How long one write may take at most. Once it is known how long they take, a write is given four times the 99th percentile, but a fifth of this and 1s at least, and all of it when it is tried again or larger than any before. One that does not answer in time counts as overload."`
+	Rate    Rate          `yaml:"rate" doc:"The most that the sink is given in a second, retries included: messages as in 500/s, or bytes as in 4MiB/s. Without it only the limit bounds it."`
 }
 
 // LimitConfig bounds the writes in flight to one sink.
@@ -100,10 +104,11 @@ func DefaultConfig() Config {
 			SessionTimeout:   45 * time.Second,
 			CommitInterval:   time.Second,
 		},
-		Order:    OrderKey,
-		Memory:   256 << 20,
-		Attempts: 5,
-		Drain:    25 * time.Second,
+		Order:          OrderKey,
+		Memory:         256 << 20,
+		Attempts:       5,
+		Drain:          25 * time.Second,
+		HandlerTimeout: 15 * time.Minute,
 	}
 }
 

@@ -30,20 +30,21 @@ type Consumer struct {
 	laneMode   lane.Mode
 	backoff    flow.Backoff
 
-	handler handlers.Handler
-	main    *writeStage
-	routes  map[string]*writeStage
-	dead    *writeStage // nil without a dead-letter sink
-	stages  []*writeStage
-	crew    *crew
-	poller  *poller
-	alarm   alarm
-	batches batches
-	gate    gate
-	fetches fetches
-	tenants *tenants // nil without tenants
-	metrics *metrics
-	recheck chan struct{}
+	handler   handlers.Handler
+	main      *writeStage
+	routes    map[string]*writeStage
+	dead      *writeStage // nil without a dead-letter sink
+	stages    []*writeStage
+	crew      *crew
+	poller    *poller
+	alarm     alarm
+	batches   batches
+	gate      gate
+	sinkGates sinkGates
+	fetches   fetches
+	tenants   *tenants // nil without tenants
+	metrics   *metrics
+	recheck   chan struct{}
 
 	client  *kgo.Client
 	started chan struct{} // closed once client is set: its callbacks run before NewClient returns
@@ -58,21 +59,22 @@ type Consumer struct {
 	mu    sync.RWMutex
 	parts map[tp]*partition
 
-	held        atomic.Int64
-	heldRecords atomic.Int64
-	pace        pace
-	rebalances  atomic.Int64
-	lastPoll    atomic.Int64
-	running     atomic.Bool
-	joined      atomic.Bool
-	draining    atomic.Bool
-	recreating  atomic.Bool
-	background  sync.WaitGroup
-	totals      totals
+	held         atomic.Int64
+	heldRecords  atomic.Int64
+	commitPace   commitPace
+	rebalances   atomic.Int64
+	lastPoll     atomic.Int64
+	running      atomic.Bool
+	joined       atomic.Bool
+	draining     atomic.Bool
+	deafHandlers atomic.Int64
+	recreating   atomic.Bool
+	background   sync.WaitGroup
+	totals       totals
 }
 
 type totals struct {
-	polled, done, retried, deadLetters, skipped, dropped, maxHeld, pauses atomic.Int64
+	polled, handled, done, retried, deadLetters, skipped, dropped, maxHeld, pauses atomic.Int64
 }
 
 // Option sets a live thing.
@@ -117,7 +119,7 @@ func New(cfg Config, p Pipeline, opts ...Option) (*Consumer, error) {
 	}
 	c.started = make(chan struct{})
 	c.alarm.kick = make(chan struct{}, 1)
-	c.gate.state = StateOpen
+	c.gate = newGate(c.now())
 	if c.handler == nil {
 		c.handler = handlers.Pass
 	}

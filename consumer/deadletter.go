@@ -76,6 +76,7 @@ func (c *Consumer) deadLetter(b *batch, i int, why verdictOf) {
 	rec := b.taken[i].Item.rec
 	p.mu.Unlock()
 	o := &out{batch: b, stage: c.dead, recs: []int32{int32(i)}, ends: []int32{1}, msgs: make([]sink.Message, 1)}
+	c.dead.load.entered.Add(1)
 	if again { // it is there already; this message needs nothing more
 		c.settle(p, p.ack(o, 0, 1))
 		return

@@ -20,16 +20,15 @@ func (c *Consumer) Explain() Report {
 	}
 	c.gate.mu.Lock()
 	r.State, r.Reasons = c.gate.state, append([]string{}, c.gate.reasons...)
+	r.TimeIn = c.gate.times(c.now())
+	sinks := c.gate.sinks
 	c.gate.mu.Unlock()
 	if c.draining.Load() {
 		r.State = StateDraining
 	}
 	var written int64
 	for _, s := range c.stages {
-		st := s.limiter.Snapshot()
-		r.Sinks = append(r.Sinks, SinkReport{
-			Name: s.name, Limit: st.Limit, InFlight: st.InFlight, Queued: s.queued(), Reason: st.Reason, HoldUntil: st.HoldUntil,
-		})
+		r.Sinks = append(r.Sinks, s.report(sinks))
 		written += s.written.Load()
 	}
 	now := c.now()
@@ -38,7 +37,7 @@ func (c *Consumer) Explain() Report {
 		r.DuplicatesIfKilled += pr.DuplicatesIfKilled
 		r.Partitions = append(r.Partitions, pr)
 	}
-	r.DuplicatesIfKilled += c.pace.ahead(c.totals.done.Load())
+	r.DuplicatesIfKilled += c.commitPace.ahead(c.totals.done.Load())
 	r.Tenants = c.tenants.report()
 	t := &c.totals
 	r.Totals = Totals{

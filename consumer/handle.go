@@ -25,6 +25,7 @@ type hand struct {
 	rec     handlers.Record
 	emitted int32
 	err     error // of emit: an unknown route
+	late    bool  // the call failed after its time was up
 	// tails holds, by the stage's index, the messages of the batch and behind them
 	// those of the call: they become the batch's when the call has succeeded.
 	tails [][]sink.Message
@@ -112,12 +113,19 @@ func (h *hand) handle(b *batch) *batch {
 		h.tails[i] = b.outs[i].msgs
 	}
 	defer h.rest()
+	var ctx context.Context
+	var timed *handlerTime
+	defer func() { timed.end() }()
 	for h.at = 0; h.at < len(h.b.taken); h.at++ {
 		if b.part.keyed && h.at%nearby == 0 {
 			h.lookAhead()
 		}
 		h.set()
-		ctx, word := h.b.part.ctx, h.word.Load()+1
+		if timed == nil || ctx.Err() != nil || h.at%nearby == 0 && timed.used() {
+			timed.end()
+			ctx, timed = h.c.handlerContext(b.part.ctx)
+		}
+		word := h.word.Load() + 1
 		h.word.Store(word)
 		err := h.call(ctx)
 		if !h.word.CompareAndSwap(word, word+1) {
@@ -131,6 +139,7 @@ func (h *hand) handle(b *batch) *batch {
 			h.keep()
 		} else {
 			h.drop()
+			h.late = ctx.Err() != nil
 			if !h.refused(err) {
 				h.at = h.b.groupEnd(h.at) - 1
 			}
@@ -213,7 +222,7 @@ func (h *hand) refused(err error) bool {
 	p, st := b.part, &b.states[i]
 	b.plain = false
 	v := flow.Classify(err)
-	if v == flow.Ignore && p.ctx.Err() == nil {
+	if (v == flow.Ignore || v == flow.Overload && h.late) && p.ctx.Err() == nil {
 		v = flow.Retry
 	}
 	hopeless := v == flow.Reject || v == flow.Retry && int(st.attempt) >= h.c.cfg.Attempts
@@ -258,6 +267,7 @@ func (c *Consumer) dispatchBatch(ctx context.Context, b *batch, extra int64) {
 		b.outs[i].seal()
 	}
 	p := b.part
+	c.totals.handled.Add(int64(len(b.taken)))
 	c.settle(p, p.handled(b, extra))
 	for _, r := range b.rejects {
 		c.deadLetter(b, r.record, r.why)

@@ -25,6 +25,7 @@ type metrics struct {
 	pauses     prometheus.Counter
 	resets     prometheus.Counter
 	states     *prometheus.CounterVec
+	deaf       *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -47,13 +48,14 @@ func newMetrics() *metrics {
 		drains:     prometheus.NewHistogram(prometheus.HistogramOpts{Name: "weir_partition_drain_duration_seconds", Help: "Time to finish what revoked partitions had started, and to commit it.", Buckets: seconds}),
 		pauses:     prometheus.NewCounter(prometheus.CounterOpts{Name: "weir_partition_pauses_total", Help: "Times that fetching of a partition was paused."}),
 		resets:     prometheus.NewCounter(prometheus.CounterOpts{Name: "weir_partition_resets_total", Help: "Times that a partition's log was found rewritten or cut."}),
+		deaf:       counter("weir_limit_deaf_calls_total", "Calls that went on long after their time was up, by where: handler, or sink and its name.", "step"),
 		states:     counter("weir_poll_state_changes_total", "Changes of the pressure state, by the state entered.", "state"),
 	}
 }
 
 func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{m.retries, m.writes, m.writeTime, m.writeSize, m.handleTime, m.handleErrs, m.deads,
-		m.commits, m.commitTime, m.drains, m.pauses, m.resets, m.states}
+		m.commits, m.commitTime, m.drains, m.pauses, m.resets, m.states, m.deaf}
 }
 
 func (m *metrics) wrote(sink string, v flow.Verdict, messages int, took time.Duration) {

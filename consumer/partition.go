@@ -68,6 +68,7 @@ type partition struct {
 	oldestOffset int64     // as last reported
 	oldestSince  time.Time // when it became the oldest
 	state        State     // fetching, as decided by pressure
+	pausedAt     time.Time // when it was paused last
 	reasons      []string
 	failure      error // a fatal fetch error
 	fetchErr     error // of the last fetch; the client tries again

@@ -74,6 +74,9 @@ func (c *Consumer) poll(ctx context.Context) error {
 		closed := fetches.IsClientClosed()
 		if !closed {
 			c.dispatch(fetches)
+			if fetches.NumRecords() > 0 {
+				c.gate.arrived(c.now())
+			}
 		}
 		c.poller.end()
 		if closed {

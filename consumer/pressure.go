@@ -3,6 +3,8 @@ package consumer
 import (
 	"slices"
 	"time"
+
+	"github.com/weir-kafka/weir/flow"
 )
 
 // view is what pressure is decided from: the whole consumer at one moment.
@@ -13,23 +15,39 @@ type view struct {
 	held     int64 // bytes taken and not finished
 	budget   int64
 	records  int64
+	room     int // records that still fit
+	try      int // records that may be taken though the sinks are blocked
+	free     int // records that may be taken while no sink bounds the work
 	sinks    []sinkView
 	parts    []partView
+	deaf     int // handler calls that do not heed that their time is up
 	operator bool
 	tenant   bool // one is over its share
 }
 
-// sinkView is one sink's room.
+// sinkView is one sink's queue, as its gate sees it, and what holds its calls.
 type sinkView struct {
-	name  string
-	full  bool      // its limit is reached and more waits
-	until time.Time // no call before
+	name   string
+	final  bool // the dead letters
+	used   bool // it has something to write, or had lately
+	gate   flow.GateState
+	until  time.Time // no call before
+	budget bool      // and that is because its retry budget is empty
+	rated  bool      // its rate is used up
+	full   bool      // its limit is reached and more waits
+	deaf   int       // calls that do not heed that their time is up
+
+	takes int // records that may be taken for it beside what it has
+
+	wait, low, high time.Duration // how long the queue would last, and where the gate opens and holds
 }
 
 // partView is one partition.
 type partView struct {
-	paused   bool // as decided last
+	paused   bool      // as decided last
+	pausedAt time.Time // when it was paused last
 	held     int64
+	behind   bool // the broker has records that were not taken
 	mapWhole bool
 	failure  error
 	retries  int
@@ -48,40 +66,31 @@ type partRuling struct {
 }
 
 // The marks between which pressure moves, as shares of the budget. Up to high
-// records are taken from the client; at low they are again. What lies between
+// records are taken from the client; below low they are again. What lies between
 // high and the whole budget is room for what the client fetches ahead.
 const (
-	highMark = 0.75
-	lowMark  = 0.5
+	highMark = 0.8
+	lowMark  = 0.6
 	// pauseAfter is how long a hold lasts before fetching is paused: a short hold
 	// costs nothing, a pause throws away what the client has fetched ahead.
 	pauseAfter = 3 * time.Second
-	// minDwell keeps a state for a while, so that a sink that hovers at its limit
-	// does not make the partitions flap.
-	minDwell = time.Second
+	// minDwell is the least that a pause lasts, and pauseEvery the least between
+	// two of one partition: under a sink that hovers at its limit the answer is a
+	// hold, not partitions that flap.
+	minDwell   = time.Second
+	pauseEvery = 10 * time.Second
 )
 
-// maxRecordsHeld is the budget in records: a record costs at least its overhead.
-func maxRecordsHeld(budget int64) int64 { return budget / recordOverhead }
-
-// decide is pressure as one pure function: from what is held and what the sinks
-// say to open, hold or paused, for all and for each partition, with the reasons.
+// decide is pressure as one pure function: from what is held and what the gates
+// of the sinks say to open, hold or paused, for all and for each partition, with
+// the reasons.
 func decide(v view) ruling {
-	r := ruling{state: StateOpen, parts: make([]partRuling, len(v.parts))}
-	full := overMark(v)
-	blocked := sinksBlocked(v)
-	if full || blocked || v.operator {
-		r.state = StateHold
-		if v.state == StatePaused || v.state == StateHold && v.now.Sub(v.since) >= pauseAfter {
-			r.state = StatePaused
-		}
-	} else if v.state == StatePaused && v.now.Sub(v.since) < minDwell {
-		r.state = StatePaused
-	}
-	r.reasons = reasonsOf(v, full)
+	full := v.full()
+	r := ruling{state: v.next(full), reasons: v.reasons(full), parts: make([]partRuling, len(v.parts))}
 	share := shareOf(v.budget, len(v.parts))
 	for i := range v.parts {
-		r.parts[i] = decidePart(&v.parts[i], share)
+		p := &v.parts[i]
+		r.parts[i] = decidePart(p, share, p.mayPause(v.now))
 		if r.state == StatePaused {
 			r.parts[i].paused = true
 			r.parts[i].reasons = append(slices.Clone(r.reasons), r.parts[i].reasons...)
@@ -90,27 +99,90 @@ func decide(v view) ruling {
 	return r
 }
 
-func overMark(v view) bool {
+// next is the state for all partitions.
+func (v *view) next(full bool) State {
+	blocked, long := v.blocked()
+	lasted := v.now.Sub(v.since)
+	switch {
+	case full || blocked && v.try == 0 || v.operator:
+		long = v.state == StateHold && (long || lasted >= pauseAfter)
+		if v.state == StatePaused || long && v.mayPause() {
+			return StatePaused
+		}
+		return StateHold
+	case v.state == StatePaused && lasted < minDwell:
+		return StatePaused
+	}
+	return StateOpen
+}
+
+// full reports whether memory is what there is too little of. A record that
+// costs more than the room that is left holds too, and until there is room for
+// it: else the poll loop would close again at once what was opened for it.
+func (v *view) full() bool {
 	mark := highMark
 	if v.state != StateOpen {
 		mark = lowMark
 	}
-	limit := int64(mark * float64(v.budget))
-	return v.held > limit || v.records > maxRecordsHeld(limit)
+	return v.room == 0 || float64(v.held) >= mark*float64(v.budget)
 }
 
-// sinksBlocked reports whether no sink takes anything for now: a Retry-After or
-// an outage. While one of several takes, its records must keep coming.
-func sinksBlocked(v view) bool {
+// blocked reports whether the gates of all sinks in use are closed, and whether
+// they expect it to last. While one of several takes, its records must keep
+// coming. The dead letters count only while nothing else is in use: they come the
+// same way as the others.
+func (v *view) blocked() (blocked, long bool) {
+	closed := func(final bool) (used, all, long bool) {
+		all, long = true, true
+		for _, s := range v.sinks {
+			if s.used && s.final == final {
+				used = true
+				all = all && s.gate != flow.GateOpen
+				long = long && s.gate == flow.GatePause
+			}
+		}
+		return used, all, long
+	}
+	used, all, long := closed(false)
+	if !used {
+		used, all, long = closed(true)
+	}
+	return used && all, used && long
+}
+
+// most returns how many records may be taken beside those that are held: as many as
+// the sink takes that takes most.
+func (v *view) most() int {
+	if blocked, _ := v.blocked(); blocked {
+		return v.try
+	}
+	most, used := 0, false
 	for _, s := range v.sinks {
-		if s.until.Sub(v.now) < 50*time.Millisecond {
+		if s.used && !s.final {
+			most, used = max(most, s.takes), true
+		}
+	}
+	if !used {
+		return v.free
+	}
+	return most
+}
+
+// mayPause reports whether no partition was paused just now.
+func (v *view) mayPause() bool {
+	for i := range v.parts {
+		if p := &v.parts[i]; !p.paused && !p.mayPause(v.now) {
 			return false
 		}
 	}
-	return len(v.sinks) > 0
+	return true
 }
 
-func reasonsOf(v view, full bool) []string {
+func (p *partView) mayPause(now time.Time) bool {
+	return p.pausedAt.IsZero() || now.Sub(p.pausedAt) >= pauseEvery
+}
+
+func (v *view) reasons(full bool) []string {
 	var rs []string
 	if full {
 		rs = append(rs, "memory")
@@ -119,15 +191,36 @@ func reasonsOf(v view, full bool) []string {
 		rs = append(rs, "tenant over its share")
 	}
 	for _, s := range v.sinks {
-		switch {
-		case s.until.After(v.now):
-			rs = append(rs, "sink="+s.name+" retry-after")
-		case s.full:
-			rs = append(rs, "sink="+s.name+" limiter")
+		for _, why := range s.reasons(v.now) {
+			rs = append(rs, "sink="+s.name+" "+why)
 		}
+	}
+	if v.deaf > 0 {
+		rs = append(rs, "handler calls do not end")
 	}
 	if v.operator {
 		rs = append(rs, "operator")
+	}
+	return rs
+}
+
+// reasons are why the sink takes less than there is, the strongest first.
+func (s *sinkView) reasons(now time.Time) (rs []string) {
+	switch {
+	case s.until.After(now) && s.budget:
+		rs = append(rs, "retry budget")
+	case s.until.After(now):
+		rs = append(rs, "retry-after")
+	case s.rated:
+		rs = append(rs, "rate")
+	case s.full:
+		rs = append(rs, "limiter")
+	}
+	if s.gate != flow.GateOpen && s.wait > 0 && s.wait >= s.low {
+		rs = append(rs, "queue")
+	}
+	if s.deaf > 0 {
+		rs = append(rs, "calls do not end")
 	}
 	return rs
 }
@@ -141,8 +234,8 @@ func shareOf(budget int64, parts int) int64 {
 	return max(int64(highMark*float64(budget))/int64(parts), budget/16)
 }
 
-func decidePart(p *partView, share int64) (r partRuling) {
-	if p.held > share || p.paused && p.held > share/2 {
+func decidePart(p *partView, share int64, mayPause bool) (r partRuling) {
+	if p.held > share && mayPause || p.paused && p.held > share/2 {
 		r.reasons = append(r.reasons, "share")
 	}
 	if !p.mapWhole {

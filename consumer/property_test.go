@@ -284,7 +284,7 @@ func (l *lab) survives(w *world, rnd *rand.Rand, partitions, n int) {
 	cfg.Order = w.order
 	if w.tenant != nil {
 		cfg.Tenant.Limit = rnd.IntN(3) * rnd.IntN(20)
-		cfg.Tenant.Rate.Records = float64(rnd.IntN(2) * (1 + rnd.IntN(500)))
+		cfg.Tenant.Rate.Count = float64(rnd.IntN(2) * (1 + rnd.IntN(500)))
 	}
 	out := func(name string) consumer.Output {
 		o := consumer.Output{Sink: w.sinks[name]}

@@ -57,7 +57,7 @@ func (c *Consumer) reconcile(whole bool) {
 		actual = pausedSet(c.client.PauseFetchPartitions(nil))
 	}
 	for i, p := range parts {
-		was, ours := p.decided(r.parts[i], r.state)
+		was, ours := p.decided(r.parts[i], r.state, v.now)
 		if !ours {
 			continue
 		}
@@ -85,7 +85,7 @@ func (c *Consumer) reconcile(whole bool) {
 
 // decided stores the ruling and returns whether the partition was paused before;
 // of one that is given back nothing is decided any more.
-func (p *partition) decided(r partRuling, all State) (was, ours bool) {
+func (p *partition) decided(r partRuling, all State, now time.Time) (was, ours bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.life != live {
@@ -95,6 +95,9 @@ func (p *partition) decided(r partRuling, all State) (was, ours bool) {
 	p.reasons = r.reasons
 	switch {
 	case r.paused:
+		if !was {
+			p.pausedAt = now
+		}
 		p.state = StatePaused
 	default:
 		p.state = all
@@ -115,20 +118,14 @@ func pausedSet(m map[string][]int32) map[string]map[int32]bool {
 
 // view gathers what pressure is decided from.
 func (c *Consumer) view(parts []*partition) view {
-	v := view{now: c.now(), held: c.held.Load(), records: c.heldRecords.Load(), budget: int64(c.cfg.Memory)}
+	v := view{now: c.now(), held: c.held.Load(), records: c.heldRecords.Load(), budget: int64(c.cfg.Memory), room: c.room(), deaf: int(c.deafHandlers.Load())}
 	v.tenant = c.tenants.over(v.budget)
 	c.gate.mu.Lock()
 	v.state, v.since = c.gate.state, c.gate.since
+	fetch := c.gate.fetch
+	c.gate.fetch = 0
 	c.gate.mu.Unlock()
-	for _, s := range c.stages {
-		if s.final {
-			continue
-		}
-		st := s.limiter.Snapshot()
-		v.sinks = append(v.sinks, sinkView{
-			name: s.name, full: st.InFlight >= st.Limit && s.queued() > 0, until: st.HoldUntil,
-		})
-	}
+	v.sinks, v.try, v.free = c.sinkGates.step(c, v.now, fetch)
 	v.parts = make([]partView, len(parts))
 	for i, p := range parts {
 		v.parts[i] = p.view()
@@ -139,9 +136,10 @@ func (c *Consumer) view(parts []*partition) view {
 func (p *partition) view() partView {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	last, _, taken := p.tracker.Last()
 	return partView{
-		paused: p.state == StatePaused, held: p.held, mapWhole: p.mapWhole || p.tracker.Beyond() == 0,
-		failure: p.failure, retries: len(p.parked) + len(p.redos),
+		paused: p.state == StatePaused, pausedAt: p.pausedAt, held: p.held, mapWhole: p.mapWhole || p.tracker.Beyond() == 0,
+		behind: taken && last+1 < p.end, failure: p.failure, retries: len(p.parked) + len(p.redos),
 	}
 }
 

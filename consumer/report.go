@@ -25,6 +25,8 @@ type Report struct {
 	HeldRecords int64    `json:"held_records"`
 	Rebalances  int64    `json:"rebalances"`
 	Pauses      int64    `json:"pauses"`
+	// TimeIn is how long each state of fetching was in force.
+	TimeIn map[State]time.Duration `json:"time_in_state_ns"`
 	// DuplicatesIfKilled bounds how many records would be delivered a second time if the
 	// process were killed now or within a commit interval: what is done and not committed,
 	// what is in flight, and twice the most that has lately been completed between two commits.
@@ -56,6 +58,26 @@ type SinkReport struct {
 	Queued    int       `json:"queued"`
 	Reason    string    `json:"reason"`
 	HoldUntil time.Time `json:"hold_until,omitzero"`
+	// Wait is how long what waits for the sink would last at its pace. Fetching stops
+	// when that stays above High and goes on below Low.
+	Wait time.Duration `json:"wait_ns"`
+	Low  time.Duration `json:"wait_low_ns"`
+	High time.Duration `json:"wait_high_ns"`
+	// Elasticity and Base are what an adaptive limiter knows of the sink, zero before it
+	// does: how much of a further call is further work, and the time of a call that does not queue.
+	Elasticity float64       `json:"elasticity"`
+	Base       time.Duration `json:"base_ns"`
+	// P50 and P99 are quantiles of the last 512 writes, zero before the first.
+	P50 time.Duration `json:"p50_ns"`
+	P99 time.Duration `json:"p99_ns"`
+	// Deadline is what a write of the usual size is given.
+	Deadline time.Duration `json:"deadline_ns"`
+	// Deaf counts the writes in flight that do not heed that their time is up.
+	Deaf int `json:"deaf"`
+	// QueuedMessages counts what waits for the sink, in flight or for a retry included.
+	QueuedMessages int64 `json:"queued_messages"`
+	// RetryBudget is what is left, in retries; without any the sink is left alone for a while.
+	RetryBudget float64 `json:"retry_budget"`
 }
 
 // TenantReport is what one tenant has in the process.

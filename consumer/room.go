@@ -2,22 +2,16 @@ package consumer
 
 import (
 	"context"
-	"sync"
+	"slices"
 	"time"
 )
 
-// gate is the ruling that the poll loop waits at.
-type gate struct {
-	mu      sync.Mutex
-	state   State
-	reasons []string
-	since   time.Time
-	opened  chan struct{} // closed when the state leaves hold
-}
+// pausedPoll is how often is polled while all partitions are paused and there is
+// no room: it brings no records, only errors.
+const pausedPoll = time.Second
 
 // awaitRoom waits until the poll loop may poll and returns how many records it
-// may take; 0 when ctx ended. While all partitions are
-// paused polling goes on: it brings no records, only errors.
+// may take; 0 when ctx ended.
 func (c *Consumer) awaitRoom(ctx context.Context) int {
 	for ctx.Err() == nil {
 		room := c.room()
@@ -25,20 +19,35 @@ func (c *Consumer) awaitRoom(ctx context.Context) int {
 			c.hold()
 		}
 		c.gate.mu.Lock()
-		state, opened := c.gate.state, c.gate.opened
+		state, changed := c.gate.state, c.gate.changed
+		left := c.gate.left(&c.heldRecords)
 		c.gate.mu.Unlock()
-		switch {
-		case state == StatePaused && room == 0:
-			return 1
-		case state != StateHold && room != 0:
-			return room
+		if n := min(room, left); n > 0 && state != StateHold {
+			return n
 		}
-		select {
-		case <-opened:
-		case <-ctx.Done():
+		if c.awaitChange(ctx, changed, state == StatePaused) {
+			return 1
 		}
 	}
 	return 0
+}
+
+// awaitChange waits until the state changes or ctx ends. With paused it returns
+// true when it is time for a poll all the same.
+func (c *Consumer) awaitChange(ctx context.Context, changed <-chan struct{}, paused bool) bool {
+	var now <-chan time.Time
+	if paused {
+		t := time.NewTimer(pausedPoll)
+		defer t.Stop()
+		now = t.C
+	}
+	select {
+	case <-changed:
+	case <-ctx.Done():
+	case <-now:
+		return true
+	}
+	return false
 }
 
 // room is how many records may be taken: of those that the client has fetched
@@ -69,23 +78,12 @@ func (c *Consumer) hold() {
 	c.gate.set(StateHold, []string{"memory"}, c.now())
 }
 
-func (g *gate) set(s State, reasons []string, now time.Time) {
-	g.reasons = reasons
-	if g.state == s {
-		return
-	}
-	if s == StateHold {
-		g.opened = make(chan struct{})
-	} else if g.state == StateHold {
-		close(g.opened)
-	}
-	g.state, g.since = s, now
-}
-
 // rule applies a ruling to the gate, unless the poll loop changed it meanwhile.
 func (c *Consumer) rule(v view, r ruling) {
 	c.gate.mu.Lock()
 	defer c.gate.mu.Unlock()
+	c.gate.sinks = v.sinks
+	c.gate.allow(v.records, v.most())
 	if c.gate.state != v.state {
 		return
 	}
@@ -93,7 +91,16 @@ func (c *Consumer) rule(v view, r ruling) {
 		c.log.Debug("pressure", "state", r.state, "reasons", r.reasons, "held_bytes", v.held)
 		c.metrics.states.WithLabelValues(string(r.state)).Inc()
 	}
+	if v.state == StatePaused && r.state == StateOpen && v.behind() {
+		c.gate.resumed = v.now
+	}
 	c.gate.set(r.state, r.reasons, v.now)
+	c.gate.cramped.Store(r.state != StateOpen && v.room == 0 && float64(v.held) < lowMark*float64(v.budget))
+}
+
+// behind reports whether a partition has records that can be fetched.
+func (v *view) behind() bool {
+	return slices.ContainsFunc(v.parts, func(p partView) bool { return p.behind })
 }
 
 // settle tells the rest of the consumer what changed in a partition.
@@ -123,11 +130,11 @@ func (c *Consumer) free(bytes, records int64) {
 	if bytes == 0 && records == 0 {
 		return
 	}
-	c.heldRecords.Add(-records)
+	c.gate.ended(c.heldRecords.Add(-records))
 	after := c.held.Add(-bytes)
 	c.noteMax(after)
 	low := int64(lowMark * float64(c.cfg.Memory))
-	if after+bytes > low && after <= low {
+	if after+bytes >= low && after < low || c.gate.cramped.Load() {
 		c.reconcileSoon()
 	}
 }

@@ -21,6 +21,7 @@ type settled struct {
 // ack marks messages [from, to) of o as acknowledged; a record is done with its
 // last message.
 func (p *partition) ack(o *out, from, to int) (s settled) {
+	o.stage.load.ended.Add(int64(to - from))
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.slot = o.batch.slot
@@ -64,6 +65,7 @@ func (p *partition) batchEnded(b *batch, s *settled) {
 // abandon drops messages [from, to) of o: their records are not done, and will
 // be delivered to whoever owns the partition next.
 func (p *partition) abandon(o *out, from, to int) (s settled) {
+	o.stage.load.ended.Add(int64(to - from))
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	o.batch.plain, o.batch.even = false, nil

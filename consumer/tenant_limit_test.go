@@ -96,11 +96,11 @@ func limited(t *testing.T, handling time.Duration) {
 
 func TestATenantAtItsRateHoldsOnlyItself(t *testing.T) {
 	for _, c := range []struct {
-		rate consumer.TenantRate
+		rate consumer.Rate
 		want float64 // seconds for 500 records of 1,000 bytes, key and headers
 	}{
-		{consumer.TenantRate{Records: 50}, 9.9},
-		{consumer.TenantRate{Bytes: 100_000}, (500*1036 - 10_000) / 100_000.0},
+		{consumer.Rate{Count: 50}, 9.9},
+		{consumer.Rate{Bytes: 100_000}, (500*1036 - 10_000) / 100_000.0},
 	} {
 		t.Run(c.rate.String(), func(t *testing.T) {
 			inLab(t, 1, func(l *lab) {
@@ -134,7 +134,7 @@ func TestATenantAtItsRateHoldsOnlyItself(t *testing.T) {
 func TestARateOutlastsAMomentWithoutRecords(t *testing.T) {
 	inLab(t, 1, func(l *lab) {
 		cfg := byTenant(l)
-		cfg.Tenant.Rate.Records = 1
+		cfg.Tenant.Rate.Count = 1
 		m := l.run(cfg, l.to(nil))
 		time.Sleep(2 * time.Second)
 		from := time.Now()
@@ -180,7 +180,7 @@ func TestHandlersThatHangForATenantLeaveRoomForTheOthers(t *testing.T) {
 func TestMoreTenantsThanAreToldApart(t *testing.T) {
 	inLab(t, 2, func(l *lab) {
 		cfg := byTenant(l)
-		cfg.Tenant.Rate.Records = 100
+		cfg.Tenant.Rate.Count = 100
 		m := l.run(cfg, l.to(nil))
 		const tenants = 3000
 		for range 2 {
@@ -249,7 +249,7 @@ func TestTenantsThatWaitSurviveARebalance(t *testing.T) {
 	inLab(t, 4, func(l *lab) {
 		cfg := byTenant(l)
 		cfg.Tenant.Limit = 20
-		cfg.Tenant.Rate.Records = 500
+		cfg.Tenant.Rate.Count = 500
 		l.ledger.before = func(context.Context, []sink.Message) error {
 			time.Sleep(5 * time.Millisecond)
 			return nil

@@ -117,6 +117,7 @@ func (s *writeStage) reject(sp span, err error) {
 		s.c.fail(&RejectedError{at.Topic, at.Partition, at.Offset, "sink " + s.name, err})
 		return
 	}
+	s.load.ended.Add(1)
 	head, rest := sp, sp
 	head.to, rest.from = sp.from+1, sp.from+1
 	switch {

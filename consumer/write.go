@@ -32,10 +32,13 @@ type writeStage struct {
 	in   chan *out     // bounded: a full channel holds the handler stage
 	kick chan struct{} // something was put in the queue, or became due
 
-	wins    atomic.Uint64 // calls in which something was delivered
-	written atomic.Int64  // messages acknowledged
-	flying  atomic.Int64  // messages taken from the queue that have no outcome yet
-	failing atomic.Bool   // the last call delivered nothing
+	wins      atomic.Uint64 // calls in which something was delivered
+	written   atomic.Int64  // messages acknowledged
+	load      load
+	pace      pace
+	deadlines deadlines
+	flying    atomic.Int64 // messages taken from the queue that have no outcome yet
+	failing   atomic.Bool  // the last call delivered nothing
 
 	mu     sync.Mutex
 	queue  spanQueue // next to be written
@@ -66,9 +69,11 @@ func newWriteStage(c *Consumer, name string, o Output) *writeStage {
 	if s.timeout == 0 {
 		s.timeout = def.Timeout
 	}
+	s.setDeadline(s.timeout)
 	if l, ok := o.Sink.(sink.Limited); ok {
 		s.limits = l.Limits()
 	}
+	s.setPace(o.Rate)
 	if c.tenants != nil {
 		s.queue.fair = &fairSpans{tenants: c.tenants}
 	}
@@ -90,6 +95,7 @@ func newWriteStage(c *Consumer, name string, o Output) *writeStage {
 // returns false when ctx ended first. With tenants it never blocks: what each may
 // have waiting is bounded before it is taken from its lanes.
 func (s *writeStage) send(ctx context.Context, o *out) bool {
+	s.load.entered.Add(int64(len(o.msgs)))
 	if s.queue.fair != nil {
 		s.mu.Lock()
 		s.queue.fair.put(span{out: o, to: len(o.msgs)}, false) // dispatchBatch has counted it
@@ -142,7 +148,7 @@ func (s *writeStage) wake() {
 // run writes until ctx ends, then waits for the calls in flight.
 func (s *writeStage) run(ctx context.Context) {
 	defer s.calls.Wait()
-	for s.await(ctx) {
+	for s.await(ctx) && s.awaitPace(ctx) {
 		from := s.c.now()
 		if err := s.limiter.Acquire(ctx); err != nil {
 			return
@@ -157,6 +163,7 @@ func (s *writeStage) run(ctx context.Context) {
 			s.limiter.Done(flow.Outcome{Kind: flow.Ignore})
 			continue
 		}
+		s.spend(c)
 		s.calls.Add(1)
 		go c.run(ctx)
 	}

@@ -72,9 +72,10 @@ func explainTable(out io.Writer, r *consumer.Report) error {
 	_, _ = fmt.Fprintf(w, "state\t%s\t%s\n", r.State, reasons(r.Reasons))
 	_, _ = fmt.Fprintf(w, "held\t%s of %s\t%d records\n", mib(r.HeldBytes), mib(r.BudgetBytes), r.HeldRecords)
 	_, _ = fmt.Fprintf(w, "duplicates if killed\t%d\t\n\n", r.DuplicatesIfKilled)
-	_, _ = fmt.Fprintln(w, "SINK\tLIMIT\tIN FLIGHT\tQUEUED\tREASON")
+	_, _ = fmt.Fprintln(w, "SINK\tLIMIT\tIN FLIGHT\tQUEUED\tWAIT\tP50\tP99\tREASON")
 	for _, s := range r.Sinks {
-		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\n", s.Name, s.Limit, s.InFlight, s.Queued, s.Reason)
+		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\t%s\t%s\t%s\n", s.Name, s.Limit, s.InFlight, s.Queued,
+			s.Wait.Round(time.Millisecond), s.P50.Round(time.Microsecond), s.P99.Round(time.Microsecond), s.Reason)
 	}
 	_, _ = fmt.Fprintln(w, "\nPARTITION\tSTATE\tREASONS\tLAG\tOLDEST\tAGE\tLANES BUSY\tHELD\tDONE BEYOND\tDUPLICATES")
 	for _, p := range r.Partitions {

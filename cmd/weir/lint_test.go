@@ -50,6 +50,36 @@ func TestBrokenFilesAreRefusedWithTheirMend(t *testing.T) {
 	}
 }
 
+// Each classic mistake has a file that makes it, and what is said of it.
+func TestClassicMistakesAreFound(t *testing.T) {
+	dir := filepath.Join("..", "..", "config", "testdata", "mistakes")
+	for name, code := range map[string]int{
+		"unbounded-buffer": exitOK, "no-timeout": exitUsage, "reject-without-retry": exitOK, "all-traffic-equal": exitOK,
+		"ignored-pressure": exitOK, "health-always-200": exitOK, "no-drain": exitUsage,
+	} {
+		t.Run(name, func(t *testing.T) {
+			file, golden := filepath.Join(dir, name+".yaml"), filepath.Join(dir, name+".want")
+			var stdout, stderr bytes.Buffer
+			if got := execute(context.Background(), []string{"lint", file}, &stdout, &stderr); got != code {
+				t.Errorf("exit code %d, want %d", got, code)
+			}
+			got := strings.ReplaceAll(stdout.String()+stderr.String(), dir+string(filepath.Separator), "")
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden) //nolint:gosec // a file of the test
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("message differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestGeneratedPagesAreCurrent(t *testing.T) {
 	for _, page := range []string{"config", "metrics"} {
 		var stdout, stderr bytes.Buffer

@@ -34,7 +34,7 @@ func options(dir string) map[string]option {
 	pair := []string{"kafka.tls.cert=" + tls, "kafka.tls.key=" + tls}
 	plain := []string{"kafka.sasl.mechanism=plain", "kafka.sasl.username=u", "kafka.sasl.password=p"}
 	return map[string]option{
-		"name": {"n", nil}, "order": {"partition", nil}, "memory": {"64MiB", nil}, "drain": {"20s", nil},
+		"name": {"n", nil}, "order": {"partition", nil}, "memory": {"64MiB", nil}, "drain": {"20s", nil}, "handler_timeout": {"20s", nil},
 		"kafka.brokers": {"a:1,b:2", nil}, "kafka.group": {"other", nil}, "kafka.topics": {"x,y", nil}, "kafka.pattern": {"^x", []string{"kafka.topics="}},
 		"kafka.protocol": {"consumer", nil}, "kafka.start": {"2026-01-31T12:00:00Z", nil}, "kafka.instance_id": {"i", nil},
 		"kafka.rebalance_timeout": {"2m0s", nil}, "kafka.session_timeout": {"30s", nil}, "kafka.commit_interval": {"2s", nil},
@@ -47,6 +47,7 @@ func options(dir string) map[string]option {
 		"admin.listen":      {"127.0.0.1:9999", nil},
 		"log.level":         {"debug", nil},
 		"log.format":        {"json", nil},
+		"sink.rate":         {"500/s", nil},
 		"sink.limit.max":    {"9", nil},
 		"sink.limit.fixed":  {"9", nil},
 		"sink.timeout":      {"9s", nil},
