@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/weir-kafka/weir/consumer"
+	"github.com/weir-kafka/weir/flow"
 )
 
 // Source is what the listener shows.
@@ -45,18 +46,18 @@ type Server struct {
 }
 
 // Start listens on address.
-func Start(address string, src Source, reg prometheus.Gatherer) (*Server, error) {
+func Start(address string, src Source, health *flow.Health, reg prometheus.Gatherer) (*Server, error) {
 	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("admin: %w; choose another admin.listen, 127.0.0.1:0 takes a free port", err)
 	}
-	return Serve(ln, src, reg), nil
+	return Serve(ln, src, health, reg), nil
 }
 
 // Serve takes connections from ln until Stop.
-func Serve(ln net.Listener, src Source, reg prometheus.Gatherer) *Server {
+func Serve(ln net.Listener, src Source, health *flow.Health, reg prometheus.Gatherer) *Server {
 	s := &Server{addr: ln.Addr().String(), done: make(chan error, 1), srv: &http.Server{
-		Handler: Handler(src, reg), ReadHeaderTimeout: readTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		Handler: Handler(src, health, reg), ReadHeaderTimeout: readTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: mostHeader,
 	}}
 	go func() { s.done <- s.srv.Serve(limit(ln, maxConns)) }()
@@ -81,16 +82,16 @@ func (s *Server) Stop() error {
 }
 
 // Handler serves /metrics, /livez, /readyz and /explain.
-func Handler(src Source, reg prometheus.Gatherer) http.Handler {
+func Handler(src Source, health *flow.Health, reg prometheus.Gatherer) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: gatherTimeout}))
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "alive") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /livez", health.ServeLive)
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		if err := src.Ready(); err != nil {
 			text(w, http.StatusServiceUnavailable, "not ready: "+err.Error())
 			return
 		}
-		text(w, http.StatusOK, "ready")
+		health.ServeReady(w, r)
 	})
 	mux.HandleFunc("GET /explain", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

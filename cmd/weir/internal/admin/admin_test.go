@@ -20,6 +20,7 @@ import (
 
 	"github.com/weir-kafka/weir/cmd/weir/internal/admin"
 	"github.com/weir-kafka/weir/consumer"
+	"github.com/weir-kafka/weir/flow"
 )
 
 // source answers as a test wants.
@@ -43,6 +44,13 @@ func registry() *prometheus.Registry {
 	return reg
 }
 
+// healthy is the health of a process that has started.
+func healthy() *flow.Health {
+	h := &flow.Health{}
+	h.Start()
+	return h
+}
+
 func ask(h http.Handler, method, path string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest(method, path, nil))
@@ -51,7 +59,7 @@ func ask(h http.Handler, method, path string) *httptest.ResponseRecorder {
 
 func TestPathsAnswerGetAndHeadOnly(t *testing.T) {
 	t.Parallel()
-	h := admin.Handler(source{}, registry())
+	h := admin.Handler(source{}, healthy(), registry())
 	for _, path := range []string{"/metrics", "/livez", "/readyz", "/explain"} {
 		for method, want := range map[string]int{
 			http.MethodGet: 200, http.MethodHead: 200, http.MethodPost: 405, http.MethodPut: 405, http.MethodDelete: 405, http.MethodPatch: 405,
@@ -70,7 +78,7 @@ func TestPathsAnswerGetAndHeadOnly(t *testing.T) {
 
 func TestReadyFollowsTheConsumerAndLiveDoesNot(t *testing.T) {
 	t.Parallel()
-	h := admin.Handler(source{ready: errors.New("draining")}, registry())
+	h := admin.Handler(source{ready: errors.New("draining")}, healthy(), registry())
 	w := ask(h, http.MethodGet, "/readyz")
 	if w.Code != http.StatusServiceUnavailable || w.Body.String() != "not ready: draining\n" {
 		t.Errorf("got %d %q, want 503 with the reason", w.Code, w.Body)
@@ -80,9 +88,33 @@ func TestReadyFollowsTheConsumerAndLiveDoesNot(t *testing.T) {
 	}
 }
 
+func TestReadyLeavesTheRotationAndComesBack(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	health := &flow.Health{NowFunc: func() time.Time { return now }, RandFunc: func() float64 { return 0 }}
+	h := admin.Handler(source{}, health, registry())
+	ready := func(code int, body string) {
+		t.Helper()
+		w := ask(h, http.MethodGet, "/readyz")
+		if w.Code != code || w.Body.String() != body+"\n" {
+			t.Errorf("got %d %q, want %d %s", w.Code, w.Body, code, body)
+		}
+	}
+	ready(503, "starting")
+	health.Start()
+	ready(200, "ok")
+	health.Overload(now, true)
+	now = now.Add(11 * time.Second)
+	ready(503, "overloaded")
+	health.Overload(now, false)
+	ready(200, "ok")
+	health.Drain()
+	ready(503, "draining")
+}
+
 func TestExplainIsTheReportAsJSON(t *testing.T) {
 	t.Parallel()
-	w := ask(admin.Handler(source{}, registry()), http.MethodGet, "/explain")
+	w := ask(admin.Handler(source{}, healthy(), registry()), http.MethodGet, "/explain")
 	var got consumer.Report
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || got.Name != "orders" {
 		t.Errorf("got %+v, %v", got, err)
@@ -100,7 +132,7 @@ func TestRequestsBeyondTheBoundAreRefused(t *testing.T) {
 		entered <- struct{}{}
 		<-release
 		return consumer.Report{}
-	}}, registry())
+	}}, healthy(), registry())
 	var wg sync.WaitGroup
 	for range bound {
 		wg.Go(func() { ask(h, http.MethodGet, "/explain") })
@@ -164,7 +196,7 @@ func TestSlowClientIsCutOff(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ln := newPipes()
-				s := admin.Serve(ln, source{}, registry())
+				s := admin.Serve(ln, source{}, healthy(), registry())
 				c := ln.dial()
 				start := time.Now()
 				if sent != "" {
@@ -192,7 +224,7 @@ func TestClientThatDoesNotReadIsCutOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ln := newPipes()
-		s := admin.Serve(ln, source{}, registry())
+		s := admin.Serve(ln, source{}, healthy(), registry())
 		c := ln.dial()
 		if _, err := io.WriteString(c, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 			t.Fatal(err)
@@ -212,7 +244,7 @@ func TestConnectionsBeyondTheLimitWaitForRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const limit = 64
 		ln := newPipes()
-		s := admin.Serve(ln, source{}, registry())
+		s := admin.Serve(ln, source{}, healthy(), registry())
 		var conns []net.Conn
 		for range limit {
 			c := ln.dial()
@@ -252,7 +284,7 @@ func TestStopEndsWhileTheListenerIsFull(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ln := newPipes()
-		s := admin.Serve(ln, source{}, registry())
+		s := admin.Serve(ln, source{}, healthy(), registry())
 		for range 64 {
 			ln.dial()
 		}
@@ -264,12 +296,12 @@ func TestStopEndsWhileTheListenerIsFull(t *testing.T) {
 
 func TestTakenPortIsRefusedWithTheMend(t *testing.T) {
 	t.Parallel()
-	s, err := admin.Start("127.0.0.1:0", source{}, registry())
+	s, err := admin.Start("127.0.0.1:0", source{}, healthy(), registry())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = s.Stop() }()
-	_, err = admin.Start(s.Addr(), source{}, registry())
+	_, err = admin.Start(s.Addr(), source{}, healthy(), registry())
 	if err == nil || !strings.Contains(err.Error(), "choose another admin.listen") {
 		t.Errorf("got %v, want the mend", err)
 	}

@@ -52,9 +52,11 @@ func Run(ctx context.Context, f *config.File, o Options) (err error) {
 	if err != nil {
 		return err
 	}
+	health := newHealth(c)
+	defer watchHealth(ctx, health, c)()
 	addr := ""
 	if f.Admin.Listen != "off" {
-		srv, err := admin.Start(f.Admin.Listen, c, reg)
+		srv, err := admin.Start(f.Admin.Listen, c, health, reg)
 		if err != nil {
 			return err
 		}
