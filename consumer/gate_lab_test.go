@@ -49,7 +49,7 @@ func (g *ledger) rates(begin time.Time, seconds int) []int {
 	defer g.mu.Unlock()
 	rates := make([]int, seconds)
 	for _, e := range g.effects {
-		if k := int(e.at.Sub(begin) / time.Second); k >= 0 && k < seconds {
+		if k := int(e.at.Sub(begin) / time.Second); !e.at.Before(begin) && k < seconds {
 			rates[k]++
 		}
 	}
