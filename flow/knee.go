@@ -24,7 +24,7 @@ type KneeConfig struct {
 // moves the limit a little up and down around its value, compares the goodput of
 // neighbouring slots, and so knows the elasticity e = dlnG/dlnN: 1 where every
 // further call is further work, 0 where it only queues, negative where it harms.
-// It holds e at 0.2.
+// It holds e at 0.23.
 //
 // Slots are slots of wall-clock time. Instances whose clocks agree to about 100
 // milliseconds step together, each measures what all of them cause, and a fleet
@@ -46,18 +46,16 @@ type knee struct {
 	limit   float64 // calls in flight, before dither
 	e       filter  // elasticity, as the law believes it
 	raw     filter  // elasticity, as measurements alone say
-	noise   float64 // variance of the logarithm of a count of one
 	base    float64 // latency of the last dip
 	latency float64 // of the last slot that was believed
 
 	now      reading // the slot that runs
 	before   reading // the slot before, if it was believed
-	step     reading // the last believed slot of slow start
-	again    reading // of the step that runs, so far
-	first    float64 // latency of the first believed slot of slow start
+	step     reading // of slow start, so far
+	landing  float64 // the limit of the step before
+	first    float64 // latency of the first step
 	typical  float64 // latency, smoothed: it sets the length of slots
 	disagree int     // how many times running raw and the prior did
-	floor    reading // what was seen at the lowest limit
 }
 
 type kneeMode uint8
@@ -110,11 +108,11 @@ func (k *knee) Next(now time.Time, w Window) Plan {
 	if w.End.Equal(w.Start) {
 		return k.plan(now, "starting")
 	}
-	return k.plan(now, k.learn(now, &w))
+	return k.plan(now, k.learn(&w))
 }
 
 // learn is the law: what the slot w changes, and why.
-func (k *knee) learn(now time.Time, w *Window) string {
+func (k *knee) learn(w *Window) string {
 	failed := w.Calls[Retry] + w.Calls[Overload]
 	enough := float64(failed) >= min(k.limit, k.Some)
 	switch {
@@ -146,7 +144,6 @@ func (k *knee) use(r *reading) string {
 	if k.base == 0 {
 		k.base = r.latency
 	}
-	k.touchFloor(r)
 	switch {
 	case k.mode == kneeStart:
 		return k.double(r)
@@ -160,6 +157,15 @@ func (k *knee) use(r *reading) string {
 		}
 	}
 	return "measuring"
+}
+
+// compare learns from two neighbouring slots. The variance of the logarithm of a
+// count is one over the count.
+func (k *knee) compare(a, b *reading) {
+	dn, dg := math.Log(b.calls/a.calls), math.Log(b.goodput/a.goodput)
+	v := 1/a.answers + 1/b.answers
+	k.e.observe(dn, dg, v)
+	k.raw.observe(dn, dg, v)
 }
 
 // move is the step after a pair of slots whose latency was r.
@@ -182,9 +188,7 @@ func (k *knee) move(r float64) string {
 		}
 	}
 	if r > k.Queue*k.base && k.e.value < 0.5 {
-		if drained := max(0.6*k.limit, k.DrainTo*k.limit*k.base/r); drained < l {
-			l, why = drained, "queueing at the sink"
-		}
+		l, why = min(l, 0.6*k.limit), "queueing at the sink"
 	}
 	k.moveTo(l)
 	return why
@@ -197,7 +201,7 @@ func (k *knee) moveTo(l float64) {
 	way := math.Log(l / k.limit)
 	k.limit = l
 	k.e.moved(-k.Bend*way, k.Drift+k.Moved*way*way)
-	k.raw.moved(0, k.RawDrift+k.Moved*way*way)
+	k.raw.moved(0, k.Drift+k.Moved*way*way)
 }
 
 func (k *knee) clamp(l float64) float64 { return min(max(l, k.min), k.max) }

@@ -1,9 +1,11 @@
 package flow_test
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -16,15 +18,15 @@ var ablate = flag.Bool("ablate", false, "print what each constant of Knee is wor
 
 // tuningSets are those that the constants were chosen on. A verdict needs others.
 func tuningSets() []flowtest.Scenario {
-	return slices.Concat(flowtest.Named(1),
-		flowtest.Random(1000, 40), flowtest.Random(1100, 60), flowtest.Fleets(1))
+	return slices.Concat(flowtest.Named(1), flowtest.Named(2),
+		flowtest.Random(1000, 40), flowtest.Random(1100, 60), flowtest.Fleets(1), flowtest.Fleets(2))
 }
 
 // off is the value with which a constant does nothing, where zero is not it.
 func off() map[string]float64 {
 	return map[string]float64{
-		"Queue": 1e9, "Stall": 1e9, "Failing": 9, "Sure": 1, "Keep": 1, "Smooth": 1, "Near": 1e9, "Disagree": 9,
-		"Slower": 1e9, "FloorAnswers": 1e9, "DipEvery": 1e9, "Settled": 0, "UpPower": 1, "Narrow": 0, "Wide": 9,
+		"Queue": 1e9, "Failing": 9, "Sure": 1, "Smooth": 1, "Near": 1e9, "Disagree": 9, "Slower": 1e9, "DipEvery": 1e9, "UpPower": 1,
+		"Some": 0,
 	}
 }
 
@@ -35,7 +37,7 @@ func TestKneeAblation(t *testing.T) {
 	if !*ablate {
 		t.Skip("needs -ablate")
 	}
-	algorithms := map[string]flowtest.Maker{" as it is": kneeWith(nil)}
+	algorithms := map[string]flowtest.Maker{asItIs: kneeWith(nil)}
 	for name, x := range flow.KneeConstants() {
 		changed := func(label string, x float64) {
 			algorithms[name+" "+label] = kneeWith(map[string]float64{name: x})
@@ -51,17 +53,40 @@ func TestKneeAblation(t *testing.T) {
 	scores := new(flowtest.Judge).Scores(tuningSets(), algorithms)
 	report := flowtest.NewReport(scores)
 	names := slices.Sorted(maps.Keys(algorithms))
-	fmt.Println("| changed | named | random | fleets | amplification |\n|---|---|---|---|---|")
+	fmt.Println("| changed | named | random | fleets | amplification | hurts most |\n|---|---|---|---|---|---|")
 	for _, name := range names {
 		row := []string{strings.TrimSpace(name)}
 		amplification := 0.0
 		for _, set := range []string{"named", "random", "fleet"} {
-			s, base := report.Sets[set][name], report.Sets[set][" as it is"]
+			s, base := report.Sets[set][name], report.Sets[set][asItIs]
 			row = append(row, fmt.Sprintf("%.3f / %.2f (%+.3f)", s.Geomean, s.Worst, s.Geomean-base.Geomean))
 			amplification = max(amplification, s.Amplification)
 		}
-		fmt.Printf("| %s | %.2f |\n", strings.Join(row, " | "), amplification)
+		fmt.Printf("| %s | %.2f | %s |\n", strings.Join(row, " | "), amplification, hurt(scores, name))
 	}
+}
+
+const asItIs = " as it is" // the first of the names
+
+// hurt names the three scenarios that lose most with a change.
+func hurt(scores []flowtest.Score, name string) string {
+	base, lost := map[string]float64{}, map[string]float64{}
+	for _, s := range scores {
+		if s.Algorithm == asItIs {
+			base[s.Scenario] += math.Log(s.Score) // of several seeds
+		}
+	}
+	maps.Copy(lost, base)
+	for _, s := range scores {
+		if s.Algorithm == name {
+			lost[s.Scenario] -= math.Log(s.Score)
+		}
+	}
+	ids := slices.SortedFunc(maps.Keys(lost), func(a, b string) int { return cmp.Compare(lost[b], lost[a]) })
+	for i, id := range ids[:3] {
+		ids[i] = fmt.Sprintf("%s x%.2f", id, math.Exp(-lost[id]))
+	}
+	return strings.Join(ids[:3], ", ")
 }
 
 func kneeWith(changes map[string]float64) flowtest.Maker {

@@ -13,7 +13,7 @@ func (k *knee) dip(r *reading) string {
 		return "base measured"
 	}
 	dn := math.Log(b.calls / r.calls)
-	doubt := math.Sqrt(k.noise * (1/b.answers + 1/r.answers))
+	doubt := math.Sqrt(1/b.answers + 1/r.answers)
 	if math.Log(b.goodput/r.goodput)+doubt > k.Target*dn {
 		return "base measured"
 	}
@@ -24,25 +24,11 @@ func (k *knee) dip(r *reading) string {
 // doubt asks for a dip when measurements contradict the prior: then it is the
 // base that is wrong.
 func (k *knee) doubt(prior float64) {
-	if math.Abs(k.raw.value-prior) <= k.Disagree || k.raw.variance > k.Settled {
+	if math.Abs(k.raw.value-prior) <= k.Disagree {
 		k.disagree = 0
 		return
 	}
 	if k.disagree++; k.disagree >= 3 {
 		k.disagree, k.grid.dipSoon = 0, true
-	}
-}
-
-// touchFloor lets the base rise where no dip is possible, at the lowest limit.
-// Without it a base that is too low would hold the limit there for ever.
-func (k *knee) touchFloor(r *reading) {
-	if r.limit > int(k.min) {
-		return
-	}
-	k.floor.answers += r.answers
-	k.floor.latency += r.answers * r.latency
-	if k.floor.answers >= k.FloorAnswers {
-		k.base = max(k.base, k.floor.latency/k.floor.answers)
-		k.floor = reading{}
 	}
 }

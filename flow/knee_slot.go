@@ -62,21 +62,15 @@ func (g *grid) dips(slot int64) bool {
 	return true
 }
 
-// fit makes slots long enough for want seconds: longer at once, shorter only
-// when they are much too long. It reports whether it changed anything.
-func (g *grid) fit(want, keep float64) bool {
-	length := g.length
-	for length.Seconds() < want && length < longestSlot {
-		length *= 2
+// fit takes the shortest slots that are at least want seconds long. It reports
+// whether these are others than before.
+func (g *grid) fit(want float64) bool {
+	was := g.length
+	g.length = shortestSlot
+	for g.length.Seconds() < want && g.length < longestSlot {
+		g.length *= 2
 	}
-	if want < g.length.Seconds()/keep {
-		for length > shortestSlot && length.Seconds()/2 >= want {
-			length /= 2
-		}
-	}
-	changed := length != g.length
-	g.length = length
-	return changed
+	return g.length != was
 }
 
 // read turns a window into a reading. why is not empty when nothing can be
@@ -88,7 +82,7 @@ func (k *knee) read(w *Window) (r reading, why string) {
 	case w.Throttled > 0:
 		return r, "throttled"
 	case answers == 0 && w.InFlight > 0.5:
-		k.grid.fit(2*k.grid.length.Seconds(), k.Keep)
+		k.grid.fit(2 * k.grid.length.Seconds())
 		return r, "no answer yet"
 	case answers == 0 || w.Work == 0:
 		return r, "no work"
@@ -107,11 +101,8 @@ func (k *knee) read(w *Window) (r reading, why string) {
 		k.typical = r.latency
 	}
 	k.typical *= math.Pow(r.latency/k.typical, k.Smooth)
-	if k.grid.fit(k.typical*max(k.Latencies, need/k.limit), k.Keep) && k.mode == kneeStart {
+	if k.grid.fit(k.typical*max(k.Latencies, need/k.limit)) && k.mode == kneeStart {
 		return r, "slot length changed"
-	}
-	if gap := w.Gap.Seconds(); gap > k.Stall*took && gap > 8*r.latency/math.Sqrt(r.calls) {
-		return r, "sink stalled"
 	}
 	if took < 0.75*length.Seconds() {
 		return r, "slot too short"
@@ -142,7 +133,7 @@ func (k *knee) plan(now time.Time, why string) Plan {
 	case p == phaseDip && k.limit >= 2*k.min:
 		plan.Limit = int(k.limit / 2)
 	default:
-		if p == phaseDip { // there is nothing lower: see touchFloor
+		if p == phaseDip { // there is nothing lower
 			p = phaseFirst
 		}
 		plan.Limit = k.dithered(p.high())
@@ -154,10 +145,10 @@ func (k *knee) plan(now time.Time, why string) Plan {
 // dithered is the limit of a slot: as wide as the answers of one slot need to
 // tell its goodput from that of its neighbour.
 func (k *knee) dithered(high bool) int {
-	width := k.Wide
+	width := 0.0
 	if k.latency > 0 {
 		answers := k.grid.length.Seconds() * k.limit / k.latency
-		width = min(max(k.Dither*math.Sqrt(k.noise/answers), k.Narrow), k.Wide)
+		width = min(k.Dither/math.Sqrt(answers), 1)
 	}
 	lo := max(math.Round(k.limit*math.Exp(-width/2)), k.min)
 	if !high {

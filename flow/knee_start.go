@@ -4,49 +4,35 @@ import "math"
 
 // slowStart begins to double, from limit.
 func (k *knee) slowStart(limit float64) {
-	k.mode, k.limit, k.first = kneeStart, k.clamp(limit), 0
-	k.step, k.again = reading{}, reading{}
-	k.before = reading{}
-	k.e, k.raw, k.noise = filter{0.3, 0.25}, filter{0.3, 0.25}, 1
+	k.mode, k.limit, k.first, k.landing = kneeStart, k.clamp(limit), 0, k.clamp(limit)
+	k.before, k.step = reading{}, reading{}
+	k.e, k.raw = filter{0.3, 0.25}, filter{0.3, 0.25}
 }
 
-// double goes on with slow start, or ends it on the limit before: when goodput
-// did not follow, or when calls became slower. A few answers easily deceive, and
-// the way up from a limit that is far too low is long: so a step lasts until it
-// has its answers.
+// double goes on with slow start, or ends it on the limit before when calls became
+// slower: by Little's law that is where goodput stopped following. A few answers
+// easily deceive, and the way up from a limit that is far too low is long: so a
+// step lasts until it has its answers.
 func (k *knee) double(r *reading) string {
-	b := &k.step
-	k.again.add(r)
-	r = &k.again
-	if r.answers < k.Sure*k.Completions {
+	k.step.add(r)
+	if k.step.answers < k.Sure*k.Completions {
 		return "few answers"
 	}
-	if b.answers == 0 {
-		k.base, k.first = r.latency, r.latency
-	} else if why := k.ends(b, r); why != "" {
-		k.cruise(float64(b.limit))
-		return why
+	latency, doubt := k.step.latency, 1/math.Sqrt(k.step.answers)
+	k.step = reading{}
+	switch {
+	case k.first == 0:
+		k.first, k.base = latency, latency
+	case latency > k.Slower*k.first*(1+doubt):
+		k.cruise(k.landing)
+		return "calls became slower"
 	}
-	k.step, k.again = *r, reading{}
 	if k.limit >= k.max {
 		k.cruise(k.max)
 		return "at the most allowed"
 	}
-	k.limit = k.clamp(2 * k.limit)
+	k.landing, k.limit = k.limit, k.clamp(2*k.limit)
 	return "doubling"
-}
-
-// ends says why slow start ends with r after b, empty when it does not.
-func (k *knee) ends(b, r *reading) string {
-	way := math.Log(r.calls / b.calls)
-	doubt := k.Hedge * math.Sqrt(1/r.answers+1/b.answers)
-	switch {
-	case r.latency > k.Slower*k.first*(1+1/math.Sqrt(r.answers)):
-		return "calls became slower"
-	case way > 0 && math.Log(r.goodput/b.goodput)+doubt < k.Follow*way:
-		return "goodput stopped following"
-	}
-	return ""
 }
 
 // add makes of two readings at one limit one.

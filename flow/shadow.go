@@ -33,7 +33,7 @@ func (s *shadow) Next(now time.Time, w Window) Plan {
 	k, why := s.law, "starting"
 	if !w.End.Equal(w.Start) {
 		k.max = math.Inf(1)
-		why = k.learn(now, &w)
+		why = k.learn(&w)
 		k.max = s.n
 		s.limit = k.limit
 		k.mode, k.limit = kneeCruise, s.n
