@@ -125,6 +125,10 @@ func (k *knee) learn(w *Window) string {
 		return "probing"
 	case k.mode == kneeProbe:
 		k.slowStart(2)
+		if k.base > 0 { // while nothing was answered the slots grew, and latency meant nothing
+			k.latency, k.typical = k.base, k.base
+			k.grid.fit(k.base * max(k.Latencies, k.Sure*k.Completions/k.limit))
+		}
 		return "answers again"
 	}
 	if share := float64(failed) / float64(w.Completed()); enough && share > k.Failing {

@@ -29,7 +29,8 @@ type LimiterState struct {
 // first event after their time, and a timer runs only while somebody waits.
 //
 // Two rules hold with any algorithm. A call that was refused with a Retry-After
-// stops all calls for as long, and paces them afterwards. And a call that failed
+// stops all calls for as long; then a single one goes, and if it is not refused the
+// others follow at a pace. And a call that failed
 // may keep its place for about the time that a call takes, so that a side which
 // fails fast is not called faster than one that works.
 type Limiter struct {
@@ -39,6 +40,8 @@ type Limiter struct {
 	alg      Algorithm
 	plan     Plan
 	asked    time.Time // the floor that Retry-After set
+	refused  bool      // and no call that ended later said otherwise
+	probing  bool      // a call finds out
 	pace     cubic
 	inFlight int
 	kept     []time.Time // when the places of failed calls become free
@@ -124,6 +127,7 @@ func (l *Limiter) Done(o Outcome) {
 		return
 	}
 	l.inFlight--
+	l.probing = false
 	if int(o.Kind) < len(l.window.Calls) {
 		l.count(now, o)
 	}
@@ -148,9 +152,13 @@ func (l *Limiter) count(now time.Time, o Outcome) {
 		if until.After(l.asked) {
 			l.asked = until
 		}
+		l.refused = true
 		return
 	case o.Kind == Retry && o.Work > 0: // the other side had room
 		o.Kind = Done
+	}
+	if o.Kind != Ignore && !now.Before(l.asked) {
+		l.refused = false
 	}
 	l.window.Calls[o.Kind]++
 	switch o.Kind {
@@ -236,7 +244,7 @@ func (l *Limiter) hold() time.Time {
 }
 
 func (l *Limiter) may(now time.Time) bool {
-	return l.inFlight+len(l.kept) < l.plan.Limit && !l.hold().After(now)
+	return l.inFlight+len(l.kept) < l.plan.Limit && !l.hold().After(now) && !l.probing
 }
 
 // take takes a permit unless somebody waits for it; everything must be up to date.
@@ -251,6 +259,7 @@ func (l *Limiter) take(now time.Time) bool {
 // begin accounts for a call that starts now.
 func (l *Limiter) begin(now time.Time) {
 	l.inFlight++
+	l.probing = l.refused
 	l.pace.start(now)
 }
 
@@ -341,6 +350,10 @@ func (l *Limiter) start(from, now time.Time, p Plan) {
 	p.Limit = max(p.Limit, 1)
 	if !p.End.After(now) {
 		p.End = now.Add(time.Millisecond)
+	}
+	if p.HoldUntil.After(now) { // all places are free by then
+		l.integrate(now)
+		l.kept = l.kept[:0]
 	}
 	l.plan = p
 	l.window = Window{Start: from, Limit: p.Limit}

@@ -201,6 +201,69 @@ func TestLimiterKeepsThePlaceOfAFailedCall(t *testing.T) {
 	})
 }
 
+// stopper keeps places for an hour, and stops all calls for the first second of its second slot.
+type stopper struct{ slots int }
+
+func (s *stopper) Next(now time.Time, _ flow.Window) flow.Plan {
+	p := flow.Plan{Limit: 1, Keep: time.Hour, End: now.Add(2 * time.Second)}
+	if s.slots++; s.slots == 2 {
+		p.HoldUntil = now.Add(time.Second)
+	}
+	return p
+}
+
+// When an algorithm stops all calls, those that failed before keep no place beyond
+// it: nothing could find out that the other side is back.
+func TestNoPlaceIsKeptBeyondAStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := flow.NewLimiter(&stopper{})
+		l.TryAcquire()
+		l.Done(flow.Outcome{Kind: flow.Overload})
+		if l.TryAcquire() {
+			t.Fatal("a call that failed kept no place")
+		}
+		time.Sleep(2 * time.Second)
+		if l.TryAcquire() {
+			t.Fatal("a call although all are stopped")
+		}
+		time.Sleep(time.Second)
+		if !l.TryAcquire() {
+			t.Fatalf("no call after the stop: %+v", l.Snapshot())
+		}
+	})
+}
+
+// After a Retry-After one call finds out whether the others may follow, each time.
+func TestOneCallProbesAfterRetryAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := flow.NewLimiter(flow.Fixed(8))
+		may := func() (n int) {
+			for l.TryAcquire() {
+				n++
+			}
+			return n
+		}
+		may()
+		for range 3 {
+			for range l.InFlight() {
+				l.Done(flow.Outcome{Kind: flow.Overload, RetryAfter: time.Second})
+			}
+			time.Sleep(time.Second)
+			if got := may(); got != 1 {
+				t.Fatalf("%d calls after Retry-After, want 1", got)
+			}
+		}
+		l.Done(flow.Outcome{Kind: flow.Ignore})
+		if got := may(); got != 1 {
+			t.Fatalf("%d calls after a probe without an answer, want 1", got)
+		}
+		l.Done(flow.Outcome{Kind: flow.Reject})
+		if got := may(); got != 8 {
+			t.Fatalf("%d calls after a probe was answered, want 8", got)
+		}
+	})
+}
+
 // quota runs a sink with a quota of perSecond for d and returns how many calls it
 // served and refused.
 func quota(ctx context.Context, l *flow.Limiter, perSecond float64, d time.Duration) (served, refused int) {
@@ -244,9 +307,11 @@ func TestLimiterIsNotPacedByAFirstRefusal(t *testing.T) {
 		l.TryAcquire()
 		l.Done(flow.Outcome{Kind: flow.Overload, RetryAfter: time.Second})
 		time.Sleep(time.Second)
+		l.TryAcquire()
+		l.Done(flow.Outcome{Kind: flow.Done})
 		for i := range 8 {
 			if !l.TryAcquire() {
-				t.Fatalf("call %d did not start after Retry-After", i)
+				t.Fatalf("call %d did not start after one was served", i)
 			}
 		}
 	})
