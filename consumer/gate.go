@@ -138,6 +138,7 @@ type sinkGate struct {
 	written int64
 	refused bool
 	wins    uint64    // when it refused
+	why     string    // it did
 	busy    time.Time // when it had something to write last
 	filled  time.Time // when its limit or rate was what bounded it last
 	stepped time.Time
@@ -266,13 +267,21 @@ func (g *sinkGates) step(c *Consumer, now time.Time, fetch time.Duration) (views
 func (g *sinkGate) step(s *writeStage, now time.Time, upstream int, fetch time.Duration) sinkView {
 	st, waiting, written := s.limiter.Snapshot(), int(s.load.waiting()), s.written.Load()
 	v := sinkView{name: s.name, final: s.final, until: st.HoldUntil}
+	switch {
+	case !st.HoldUntil.After(now):
+	case st.Asked:
+		g.why = "retry-after"
+	default:
+		g.why = "calls fail"
+	}
 	v.full = st.InFlight >= st.Limit && s.queued() > 0
 	v.rated = waiting > 0 && s.pace.rated.after(now.Add(-reconcileEvery)) // since it was looked at last
 	if empty := s.pace.empty.time(); empty.After(now) && empty.After(v.until) {
-		v.until, v.budget = empty, true
+		v.until, g.why = empty, "retry budget"
 	}
 	v.deaf = int(s.deadlines.deaf.Load())
 	g.refuse(&v, s, now, waiting)
+	v.why = g.why
 	if v.full || v.rated {
 		g.filled = now
 	}

@@ -27,15 +27,15 @@ type view struct {
 
 // sinkView is one sink's queue, as its gate sees it, and what holds its calls.
 type sinkView struct {
-	name   string
-	final  bool // the dead letters
-	used   bool // it has something to write, or had lately
-	gate   flow.GateState
-	until  time.Time // no call before
-	budget bool      // and that is because its retry budget is empty
-	rated  bool      // its rate is used up
-	full   bool      // its limit is reached and more waits
-	deaf   int       // calls that do not heed that their time is up
+	name  string
+	final bool // the dead letters
+	used  bool // it has something to write, or had lately
+	gate  flow.GateState
+	until time.Time // no call before
+	why   string    // and the reason
+	rated bool      // its rate is used up
+	full  bool      // its limit is reached and more waits
+	deaf  int       // calls that do not heed that their time is up
 
 	takes int // records that may be taken for it beside what it has
 
@@ -207,10 +207,8 @@ func (v *view) reasons(full bool) []string {
 // reasons are why the sink takes less than there is, the strongest first.
 func (s *sinkView) reasons(now time.Time) (rs []string) {
 	switch {
-	case s.until.After(now) && s.budget:
-		rs = append(rs, "retry budget")
 	case s.until.After(now):
-		rs = append(rs, "retry-after")
+		rs = append(rs, s.why)
 	case s.rated:
 		rs = append(rs, "rate")
 	case s.full:

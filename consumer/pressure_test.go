@@ -17,7 +17,7 @@ var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 func calm(s State) view {
 	return view{
 		now: noon, state: s, since: noon.Add(-time.Minute), budget: 1000, room: 100,
-		sinks: []sinkView{{name: "default", used: true}, {name: "dead_letter", final: true}},
+		sinks: []sinkView{{name: "default", used: true, why: "retry-after"}, {name: "dead_letter", final: true, why: "retry-after"}},
 		parts: []partView{{mapWhole: true}, {mapWhole: true}},
 	}
 }
@@ -59,7 +59,7 @@ func TestPressureFollowsMemoryAndTheGates(t *testing.T) {
 			v.sinks = append(v.sinks, sinkView{name: "b"})
 		}, StateHold, []string{"sink=default retry-after"}},
 		"an empty retry budget": {StateOpen, func(v *view) {
-			v.sinks[0].gate, v.sinks[0].until, v.sinks[0].budget = flow.GateHold, refused, true
+			v.sinks[0].gate, v.sinks[0].until, v.sinks[0].why = flow.GateHold, refused, "retry budget"
 		}, StateHold, []string{"sink=default retry budget"}},
 		"the dead letters": {StateOpen, func(v *view) {
 			v.sinks[1].gate, v.sinks[1].used, v.sinks[1].until = flow.GateHold, true, refused

@@ -20,6 +20,7 @@ type LimiterState struct {
 	Limit, InFlight, Waiting int
 	Kept                     int       // places that calls keep for a moment after they failed
 	HoldUntil                time.Time // zero when calls may start
+	Asked                    bool      // HoldUntil is because of a Retry-After
 	Reason                   string    // why the limit is what it is
 	Insight
 }
@@ -223,9 +224,9 @@ func (l *Limiter) Snapshot() LimiterState {
 		s.HoldUntil = h
 		switch h {
 		case l.asked:
-			s.Reason = "retry-after"
+			s.Reason, s.Asked = "retry-after", true
 		case l.pace.next:
-			s.Reason = "paced after retry-after"
+			s.Reason, s.Asked = "paced after retry-after", true
 		}
 	}
 	return s
