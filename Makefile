@@ -5,7 +5,7 @@ BIN = $(CURDIR)/bin
 # Modules of their own, so that what they need stays out of the product.
 MODULES = flow/grpcflow flow/bench
 
-.PHONY: all help build test race lint lint-install generate verify bench sim overload fuzz demo clean
+.PHONY: all help build test race lint lint-install generate verify bench sim overload steps fuzz demo clean
 
 all: build test lint ## build, test, lint
 
@@ -48,6 +48,9 @@ bench: ## Weir over the raw client, interleaved, with an A/A control
 overload: ## servers under ten times their load, with a door and without, as a gate
 	$(GO) run ./integration/overload -gate
 	cd flow/grpcflow && $(GO) run ./overload -gate
+
+steps: ## a pipeline whose sink changes tenfold, hangs and refuses, over real sockets, as a gate
+	$(GO) run ./integration/steps
 
 fuzz: ## each fuzz target for a short while
 	@for p in $$($(GO) list ./...); do \
