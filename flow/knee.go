@@ -53,7 +53,7 @@ type knee struct {
 	before   reading // the slot before, if it was believed
 	step     reading // of slow start, so far
 	landing  float64 // the limit of the step before
-	first    float64 // latency of the first step
+	quickest float64 // latency of the quickest step of slow start
 	typical  float64 // latency, smoothed: it sets the length of slots
 	disagree int     // how many times running raw and the prior did
 }

@@ -38,7 +38,7 @@ type kneeRules struct {
 	Some    float64 // failures that mean something, fewer when the limit is lower: one poisoned record in a quiet pipeline
 	Open    float64 // seconds without a call when all fail: 12-outage
 
-	Slower float64 // slow start ends when latency is so many times the first: every sink
+	Slower float64 // slow start ends when latency is so many times that of its quickest step: every sink
 }
 
 func kneeStandard() kneeRules {

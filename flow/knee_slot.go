@@ -62,15 +62,12 @@ func (g *grid) dips(slot int64) bool {
 	return true
 }
 
-// fit takes the shortest slots that are at least want seconds long. It reports
-// whether these are others than before.
-func (g *grid) fit(want float64) bool {
-	was := g.length
+// fit takes the shortest slots that are at least want seconds long.
+func (g *grid) fit(want float64) {
 	g.length = shortestSlot
 	for g.length.Seconds() < want && g.length < longestSlot {
 		g.length *= 2
 	}
-	return g.length != was
 }
 
 // read turns a window into a reading. why is not empty when nothing can be
@@ -92,19 +89,16 @@ func (k *knee) read(w *Window) (r reading, why string) {
 	if w.InFlight < k.Full*float64(w.Limit)-0.5 {
 		return r, "not full"
 	}
-	need := k.Completions
-	if k.mode == kneeStart {
-		need *= k.Sure
+	need, enough := k.Completions, 0.75*k.grid.length.Seconds()
+	if k.mode == kneeStart { // a slot that turns out too short for what it met does say that calls became slower
+		need, enough = k.Sure*need, k.Latencies*min(k.quickest, r.latency)
 	}
-	length := k.grid.length
 	if k.typical == 0 {
 		k.typical = r.latency
 	}
 	k.typical *= math.Pow(r.latency/k.typical, k.Smooth)
-	if k.grid.fit(k.typical*max(k.Latencies, need/k.limit)) && k.mode == kneeStart {
-		return r, "slot length changed"
-	}
-	if took < 0.75*length.Seconds() {
+	k.grid.fit(k.typical * max(k.Latencies, need/k.limit))
+	if took < enough {
 		return r, "slot too short"
 	}
 	r.believed = true

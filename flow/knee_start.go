@@ -4,7 +4,7 @@ import "math"
 
 // slowStart begins to double, from limit.
 func (k *knee) slowStart(limit float64) {
-	k.mode, k.limit, k.first, k.landing = kneeStart, k.clamp(limit), 0, k.clamp(limit)
+	k.mode, k.limit, k.landing, k.quickest = kneeStart, k.clamp(limit), k.clamp(limit), math.Inf(1)
 	k.before, k.step = reading{}, reading{}
 	k.e, k.raw = filter{0.3, 0.25}, filter{0.3, 0.25}
 }
@@ -12,7 +12,8 @@ func (k *knee) slowStart(limit float64) {
 // double goes on with slow start, or ends it on the limit before when calls became
 // slower: by Little's law that is where goodput stopped following. A few answers
 // easily deceive, and the way up from a limit that is far too low is long: so a
-// step lasts until it has its answers.
+// step lasts until it has its answers. The comparison is with the quickest step:
+// the first may have met the slow start of other instances.
 func (k *knee) double(r *reading) string {
 	k.step.add(r)
 	if k.step.answers < k.Sure*k.Completions {
@@ -20,13 +21,12 @@ func (k *knee) double(r *reading) string {
 	}
 	latency, doubt := k.step.latency, 1/math.Sqrt(k.step.answers)
 	k.step = reading{}
-	switch {
-	case k.first == 0:
-		k.first, k.base = latency, latency
-	case latency > k.Slower*k.first*(1+doubt):
+	if latency > k.Slower*k.quickest*(1+doubt) {
 		k.cruise(k.landing)
 		return "calls became slower"
 	}
+	k.quickest = min(k.quickest, latency)
+	k.base = k.quickest
 	if k.limit >= k.max {
 		k.cruise(k.max)
 		return "at the most allowed"
