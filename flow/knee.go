@@ -176,7 +176,7 @@ func (k *knee) compare(a, b *reading) {
 func (k *knee) move(r float64) string {
 	prior := math.Pow(min(k.base/r, 1), k.Power)
 	k.e.value += k.Prior * (prior - k.e.value)
-	k.doubt(prior)
+	k.doubt(prior, r)
 	l, d, why := k.limit, k.e.value-k.Target, "at the knee"
 	switch {
 	case d > 0:

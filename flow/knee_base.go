@@ -21,14 +21,24 @@ func (k *knee) dip(r *reading) string {
 	return "half carries as much"
 }
 
-// doubt asks for a dip when measurements contradict the prior: then it is the
-// base that is wrong.
-func (k *knee) doubt(prior float64) {
+// doubt compares measurements, which know of no base, with the prior, which
+// believes it, after a pair of slots whose latency was r. When they contradict each
+// other again and again it is the base that is wrong, and a dip is due. But dips
+// wait for a slot in which all instances take theirs, and where calls take many
+// times the base the limit falls meanwhile. So there the base with which both would
+// agree is taken at once, and the dip looks again.
+func (k *knee) doubt(prior, r float64) {
 	if math.Abs(k.raw.value-prior) <= k.Disagree {
 		k.disagree = 0
 		return
 	}
-	if k.disagree++; k.disagree >= 3 {
-		k.disagree, k.grid.dipSoon = 0, true
+	k.disagree++
+	far := k.raw.value > prior && r > k.Beyond*k.base
+	if k.disagree < 2 || k.disagree < 3 && !far {
+		return
+	}
+	k.disagree, k.grid.dipSoon = 0, true
+	if far {
+		k.base = r * math.Pow(k.raw.value, 1/k.Power)
 	}
 }
