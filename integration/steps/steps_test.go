@@ -44,7 +44,7 @@ func TestGoodputFollowsAStepOfTen(t *testing.T) {
 	for _, c := range []struct {
 		servers int
 		mean    time.Duration
-	}{{80, 20 * time.Millisecond}, {20, 5 * time.Millisecond}} {
+	}{{80, 20 * time.Millisecond}, {20, 5 * time.Millisecond}, {160, 50 * time.Millisecond}} {
 		t.Run(fmt.Sprint(c.servers, " servers of ", c.mean), func(t *testing.T) { try(t, steps(c.servers, c.mean)) })
 	}
 }
