@@ -112,6 +112,8 @@ func (d *decoder) checkWay(n *yaml.Node, path string, u *sinkUse) {
 	case at == nil:
 	case child(at, "max") != nil && child(at, "fixed") != nil:
 		d.fail(at, join(path, "limit"), "has both max and fixed", "max bounds the adaptive limiter, fixed replaces it; keep one")
+	case l.Shadow && child(at, "fixed") == nil:
+		d.fail(at, join(path, "limit"), "has shadow without fixed", "shadow watches a fixed limit; write {fixed: 16, shadow: true}")
 	case d.failedAt(join(path, "limit")):
 	case child(at, "max") != nil && l.Max < 1, child(at, "fixed") != nil && l.Fixed < 1:
 		d.fail(at, join(path, "limit"), "is less than 1", "allow at least one write")

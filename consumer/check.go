@@ -62,6 +62,9 @@ func (c Config) check(p Pipeline) error {
 	bad(c.HandlerTimeout < 0, "handler_timeout %s is less than zero", c.HandlerTimeout)
 	c.Tenant.check(p.Tenant != nil, bad)
 	bad(p.Sink.Sink == nil, "the pipeline has no sink")
+	for _, o := range p.Outputs() {
+		bad(o.Limit.Shadow && o.Limit.Fixed < 1, "limit.shadow watches limit.fixed, which is not set")
+	}
 	for name, o := range p.Routes {
 		bad(o.Sink == nil, "the sink of route %q is nil", name)
 		bad(name == "", "a route has no name; the sink without one is Pipeline.Sink")

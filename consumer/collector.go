@@ -93,6 +93,13 @@ func (k *collector) writes() {
 			put(1, r.Sinks[i].Name, r.Sinks[i].Reason)
 		}
 	})
+	k.add("weir_limit_shadow_calls", "Where an adaptive limiter would go next from the fixed limit of a sink, with limit.shadow.", prometheus.GaugeValue, []string{"sink"}, func(r *Report, put func(float64, ...string)) {
+		for i := range r.Sinks {
+			if s := &r.Sinks[i]; s.Shadow > 0 {
+				put(float64(s.Shadow), s.Name)
+			}
+		}
+	})
 }
 
 func (k *collector) partitions() {

@@ -39,7 +39,7 @@ func (s *writeStage) report(sinks []sinkView) SinkReport {
 	r := SinkReport{
 		Name: s.name, Limit: st.Limit, InFlight: st.InFlight + min(deaf, mostDeaf), Queued: s.queued(), Reason: st.Reason,
 		HoldUntil: st.HoldUntil, Deadline: s.deadlines.usual.Current(s.c.now()), Deaf: deaf,
-		Elasticity: st.Elasticity, Base: st.Base, QueuedMessages: s.load.waiting(), RetryBudget: s.pace.budget.Tokens(),
+		Elasticity: st.Elasticity, Base: st.Base, Shadow: st.Shadow, QueuedMessages: s.load.waiting(), RetryBudget: s.pace.budget.Tokens(),
 	}
 	r.P50, r.P99 = s.deadlines.times.quantiles()
 	if s.index < len(sinks) {

@@ -67,6 +67,8 @@ type SinkReport struct {
 	// does: how much of a further call is further work, and the time of a call that does not queue.
 	Elasticity float64       `json:"elasticity"`
 	Base       time.Duration `json:"base_ns"`
+	// Shadow is where an adaptive limiter would go next from a fixed limit that it watches, zero without.
+	Shadow int `json:"shadow,omitempty"`
 	// P50 and P99 are quantiles of the last 512 writes, zero before the first.
 	P50 time.Duration `json:"p50_ns"`
 	P99 time.Duration `json:"p99_ns"`

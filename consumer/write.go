@@ -77,18 +77,21 @@ func newWriteStage(c *Consumer, name string, o Output) *writeStage {
 	if c.tenants != nil {
 		s.queue.fair = &fairSpans{tenants: c.tenants}
 	}
-	var alg flow.Algorithm
-	if o.Limit.Fixed > 0 {
-		alg = flow.Fixed(o.Limit.Fixed)
-	} else {
-		most := o.Limit.Max
-		if most == 0 {
-			most = def.Limit.Max
-		}
-		alg = flow.Knee(flow.KneeConfig{Sink: name, Max: most})
-	}
-	s.limiter = flow.NewLimiter(alg, flow.WithNow(c.now))
+	s.limiter = flow.NewLimiter(algorithm(name, o.Limit), flow.WithNow(c.now))
 	return s
+}
+
+// algorithm returns what sets the limit of the sink of that name.
+func algorithm(name string, l LimitConfig) flow.Algorithm {
+	switch {
+	case l.Fixed > 0 && l.Shadow:
+		return flow.Shadow(l.Fixed, flow.KneeConfig{Sink: name})
+	case l.Fixed > 0:
+		return flow.Fixed(l.Fixed)
+	case l.Max == 0:
+		l.Max = DefaultSinkConfig().Limit.Max
+	}
+	return flow.Knee(flow.KneeConfig{Sink: name, Max: l.Max})
 }
 
 // send hands a sealed out to the stage. It blocks while the channel is full and

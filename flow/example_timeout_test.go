@@ -23,6 +23,17 @@ func ExampleTimeout() {
 	// 1s
 }
 
+// A call whose time is up has met a side without room, whatever error it returns.
+func ExampleDeadline() {
+	err := flow.Deadline(context.Background(), time.Millisecond, func(ctx context.Context) error {
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	fmt.Println(flow.Classify(err))
+	// Output:
+	// overload
+}
+
 func ExampleTimeout_Do() {
 	hung := make(chan struct{})
 	over := make(chan struct{})

@@ -74,7 +74,7 @@ func explainTable(out io.Writer, r *consumer.Report) error {
 	_, _ = fmt.Fprintf(w, "duplicates if killed\t%d\t\n\n", r.DuplicatesIfKilled)
 	_, _ = fmt.Fprintln(w, "SINK\tLIMIT\tIN FLIGHT\tQUEUED\tWAIT\tP50\tP99\tREASON")
 	for _, s := range r.Sinks {
-		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\t%s\t%s\t%s\n", s.Name, s.Limit, s.InFlight, s.Queued,
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\t%s\t%s\t%s\n", s.Name, limited(&s), s.InFlight, s.Queued,
 			s.Wait.Round(time.Millisecond), s.P50.Round(time.Microsecond), s.P99.Round(time.Microsecond), s.Reason)
 	}
 	_, _ = fmt.Fprintln(w, "\nPARTITION\tSTATE\tREASONS\tLAG\tOLDEST\tAGE\tLANES BUSY\tHELD\tDONE BEYOND\tDUPLICATES")
@@ -93,6 +93,14 @@ func explainTable(out io.Writer, r *consumer.Report) error {
 		_, _ = fmt.Fprintf(w, "%q\t%s\t%d\t%d\t%s\n", t.Name, mib(t.HeldBytes), t.HeldRecords, t.InFlight, waits)
 	}
 	return w.Flush()
+}
+
+// limited shows the limit of a sink, and where an adaptive one would go from it.
+func limited(s *consumer.SinkReport) string {
+	if s.Shadow == 0 {
+		return strconv.Itoa(s.Limit)
+	}
+	return fmt.Sprintf("%d (adaptive: %d)", s.Limit, s.Shadow)
 }
 
 func reasons(rs []string) string {

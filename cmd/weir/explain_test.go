@@ -20,6 +20,7 @@ func TestExplainTableSaysWhatAndWhy(t *testing.T) {
 		HeldBytes: 24 << 20, BudgetBytes: 64 << 20, HeldRecords: 12345, DuplicatesIfKilled: 42,
 		Sinks: []consumer.SinkReport{
 			{Name: "default", Limit: 12, InFlight: 12, Queued: 7, Reason: "latency rises"},
+			{Name: "audit", Limit: 20, Shadow: 8, Reason: "queueing"},
 			{Name: "dead_letter", Limit: 4, Reason: "starting"},
 		},
 		Partitions: []consumer.PartitionReport{

@@ -50,6 +50,7 @@ func options(dir string) map[string]option {
 		"sink.rate":         {"500/s", nil},
 		"sink.limit.max":    {"9", nil},
 		"sink.limit.fixed":  {"9", nil},
+		"sink.limit.shadow": {"true", []string{"sink.limit.fixed=9"}},
 		"sink.timeout":      {"9s", nil},
 		"file.path":         {"/other", nil},
 		"file.format":       {"value", nil},
