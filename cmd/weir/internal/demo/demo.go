@@ -83,7 +83,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	defer service.stop()
+	defer func() { _ = service.stop() }() // a client that is cut off then has had its answer
 	text := fmt.Sprintf(pipelineFile, strings.Join(cluster.ListenAddrs(), ","), service.url)
 	f, err := config.Parse("demo.yaml", []byte(text), o.Parts, config.WithEnviron(nil))
 	if err != nil {
