@@ -59,6 +59,7 @@ type Admission struct {
 	target   time.Duration
 	now      func() time.Time
 	refused  atomic.Int64
+	ended    atomic.Int64
 	pace     pace
 
 	mu      sync.Mutex      // held from asking who is next until that one has its permit
@@ -331,6 +332,7 @@ func (a *Admission) look() {
 // Exit says how a request ended that was let in.
 func (a *Admission) Exit(o Outcome) {
 	a.limiter.Done(o)
+	a.ended.Add(1)
 	a.pace.add(a.now())
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -358,15 +360,24 @@ func (a *Admission) queued() int {
 	return urgent + others
 }
 
-// AdmissionState is a door at one moment.
+// AdmissionState is a door at one moment. From two of them come the share that is
+// refused, of what was refused and what ended between them, and the mean time of a
+// request, which is those at work over those that end in a second (Little's law).
 type AdmissionState struct {
 	LimiterState
 	Queued  int   // requests that wait
 	Refused int64 // requests refused since the start
+	Ended   int64 // requests that were let in and have ended since the start
 	Cut     int   // the last level that is admitted in full, -1 when none is
+	Busy    bool  // there is too little processor: see [CPULoad]
+	Memory  int   // how near the memory limit is, 0 to 3: see [MemoryLoad]
 }
 
 // Snapshot returns the state now.
 func (a *Admission) Snapshot() AdmissionState {
-	return AdmissionState{LimiterState: a.limiter.Snapshot(), Queued: a.queued(), Refused: a.refused.Load(), Cut: a.shedder.Cut()}
+	now := a.now()
+	return AdmissionState{
+		LimiterState: a.limiter.Snapshot(), Queued: a.queued(), Refused: a.refused.Load(), Ended: a.ended.Load(),
+		Cut: a.shedder.Cut(), Busy: a.cpu.Busy(now), Memory: a.memory.Level(now),
+	}
 }

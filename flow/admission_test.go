@@ -368,3 +368,24 @@ func TestTenantOverItsQuotaIsRefusedWhateverRoomThereIs(t *testing.T) {
 		}
 	})
 }
+
+func TestStateSaysWhatShareIsRefusedAndWhatTheProcessIsShortOf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newDoor(1, func(c *flow.AdmissionConfig) {
+			c.Waiting = -1
+			c.CPU = &flow.CPULoad{ReadFunc: func(time.Time) (time.Duration, float64) { return time.Second, -1 }}
+			c.Memory = &flow.MemoryLoad{ReadFunc: func() float64 { return 0.85 }}
+		})
+		for range 3 {
+			if err := a.Enter(t.Context(), normal(a)); err != nil {
+				t.Fatal(err)
+			}
+			_ = mustRefuse(t, a.Enter(t.Context(), normal(a)))
+			a.Exit(served())
+			time.Sleep(time.Second)
+		}
+		if s := a.Snapshot(); s.Ended != 3 || s.Refused != 3 || !s.Busy || s.Memory != 1 {
+			t.Errorf("got %+v, want 3 ended, 3 refused, busy, and memory at level 1", s)
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"time"
@@ -32,6 +33,41 @@ func ExampleHandler() {
 	// Output:
 	// / 503 true
 	// /readyz 200 false
+}
+
+// A server that leaves without an error for anybody: out of rotation, wait, drain, close.
+func ExampleServe() {
+	var health flow.Health
+	mux := http.NewServeMux()
+	mux.Handle("/", httpflow.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "hello")
+	}), httpflow.Config{}))
+	mux.HandleFunc("/readyz", health.ServeReady)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background()) // in earnest signal.NotifyContext
+	defer stop()
+	ended := make(chan error, 1)
+	go func() {
+		srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+		ended <- httpflow.Serve(ctx, srv, ln, httpflow.Leaving{UnreadyFunc: health.Drain, Wait: 100 * time.Millisecond})
+	}()
+	health.Start()
+	resp, err := http.Get("http://" + ln.Addr().String() + "/")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_ = resp.Body.Close()
+	stop()
+	err = <-ended
+	_, why := health.Ready(time.Now())
+	fmt.Println(resp.StatusCode, err, why)
+	// Output:
+	// 200 <nil> draining
 }
 
 func ExampleTransport() {
