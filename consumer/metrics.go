@@ -35,7 +35,7 @@ func newMetrics() *metrics {
 	seconds := prometheus.ExponentialBuckets(0.0005, 2.5, 14)
 	return &metrics{
 		retries:   counter("weir_write_retries_total", "Parts of batches that a sink did not take and that are written again.", "sink"),
-		writes:    counter("weir_write_calls_total", "Writes to a sink by verdict.", "sink", "verdict"),
+		writes:    counter("weir_write_calls_total", "Writes to a sink by verdict: done, retry, overload (it had no room, or did not answer in time), reject, ignore.", "sink", "verdict"),
 		writeTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "weir_write_duration_seconds", Help: "Time of one write.", Buckets: seconds}, []string{"sink"}),
 		writeSize: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "weir_write_batch_messages", Help: "Messages in one write.", Buckets: prometheus.ExponentialBuckets(1, 4, 9),

@@ -55,7 +55,10 @@ func listCmd() *cobra.Command {
 }
 
 const metricsHead = "# Metrics\n\nServed at `/metrics` of the admin listener, beside those of the Go runtime and the process. Labels are bounded: sinks, verdicts, states and\n" +
-	"the partitions that are assigned, never a key or an error.\n\n"
+	"the partitions that are assigned, never a key or an error.\n\n" +
+	"Processor: `process_cpu_seconds_total`, and `go_sched_latencies_seconds`, how long goroutines wait for a thread. Memory: `process_resident_memory_bytes`, and\n" +
+	"`go_gc_heap_live_bytes` of `go_gc_gomemlimit_bytes`. By these waits and this share `/readyz` knows local overload. The share of writes that a sink has no room for is\n" +
+	"the rate of `weir_write_calls_total{verdict=\"overload\"}` over that of all.\n\n"
 
 var errPage = errors.New("name a page: config or metrics")
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"regexp"
 	"runtime/debug"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -46,8 +47,7 @@ func Run(ctx context.Context, f *config.File, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, Close(p)) }()
-	reg := prometheus.NewRegistry()
-	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	reg := newRegistry()
 	c, err := consumer.New(f.Consumer, p, consumer.WithLogger(o.Logger), consumer.WithRegisterer(reg))
 	if err != nil {
 		return err
@@ -76,6 +76,16 @@ func Run(ctx context.Context, f *config.File, o Options) (err error) {
 	o.Logger.Info("stopped", "pipeline", f.Consumer.Name, "polled", r.Totals.Polled, "done", r.Totals.Done, "written", r.Totals.Written,
 		"retried", r.Totals.Retried, "dead_letters", r.Totals.DeadLetters, "skipped", r.Totals.Skipped, "rebalances", r.Rebalances)
 	return err
+}
+
+// newRegistry returns a registry with what the process says of itself, and with it
+// what [watchHealth] decides by.
+func newRegistry() *prometheus.Registry {
+	reg := prometheus.NewRegistry()
+	load := collectors.GoRuntimeMetricsRule{Matcher: regexp.MustCompile(`^/sched/latencies:seconds$|^/gc/heap/live:bytes$`)}
+	reg.MustRegister(collectors.NewGoCollector(collectors.WithGoCollectorRuntimeMetrics(load)),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return reg
 }
 
 func metricsURL(addr string) string {
