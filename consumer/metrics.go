@@ -26,6 +26,7 @@ type metrics struct {
 	resets     prometheus.Counter
 	states     *prometheus.CounterVec
 	deaf       *prometheus.CounterVec
+	decided    *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -49,13 +50,14 @@ func newMetrics() *metrics {
 		pauses:     prometheus.NewCounter(prometheus.CounterOpts{Name: "weir_partition_pauses_total", Help: "Times that fetching of a partition was paused."}),
 		resets:     prometheus.NewCounter(prometheus.CounterOpts{Name: "weir_partition_resets_total", Help: "Times that a partition's log was found rewritten or cut."}),
 		deaf:       counter("weir_limit_deaf_calls_total", "Calls that went on long after their time was up, by where: handler, or sink and its name.", "step"),
+		decided:    counter("weir_limit_decisions_total", "Decisions of the limiter of a sink, by reason.", "sink", "reason"),
 		states:     counter("weir_poll_state_changes_total", "Changes of the pressure state, by the state entered.", "state"),
 	}
 }
 
 func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{m.retries, m.writes, m.writeTime, m.writeSize, m.handleTime, m.handleErrs, m.deads,
-		m.commits, m.commitTime, m.drains, m.pauses, m.resets, m.states, m.deaf}
+		m.commits, m.commitTime, m.drains, m.pauses, m.resets, m.states, m.deaf, m.decided}
 }
 
 func (m *metrics) wrote(sink string, v flow.Verdict, messages int, took time.Duration) {

@@ -25,6 +25,9 @@ func (c *Consumer) reconcileLoop(ctx context.Context) {
 			return
 		}
 		c.reconcile(round%10 == 0)
+		for _, s := range c.stages {
+			s.sayLimit()
+		}
 		if round%10 == 0 {
 			c.tune()
 			for _, p := range c.partitions() {

@@ -39,6 +39,7 @@ type writeStage struct {
 	deadlines deadlines
 	flying    atomic.Int64 // messages taken from the queue that have no outcome yet
 	failing   atomic.Bool  // the last call delivered nothing
+	said      flow.LimiterState
 
 	mu     sync.Mutex
 	queue  spanQueue // next to be written
@@ -77,7 +78,7 @@ func newWriteStage(c *Consumer, name string, o Output) *writeStage {
 	if c.tenants != nil {
 		s.queue.fair = &fairSpans{tenants: c.tenants}
 	}
-	s.limiter = flow.NewLimiter(algorithm(name, o.Limit), flow.WithNow(c.now))
+	s.limiter = flow.NewLimiter(decisions{algorithm(name, o.Limit), name, c.metrics.decided}, flow.WithNow(c.now))
 	return s
 }
 
