@@ -35,11 +35,11 @@ func simCmd() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.OutOrStdout()) },
 	}
 	fl := cmd.Flags()
-	fl.StringSliceVar(&f.sets, "set", []string{"named"}, "sets of scenarios: named, random, fleet")
+	fl.StringSliceVar(&f.sets, "set", []string{"named", "random", "fleet"}, "sets of scenarios")
 	fl.StringSliceVar(&f.scenarios, "scenario", nil, "only the scenarios whose id begins so")
 	fl.StringSliceVar(&f.algorithms, "algorithm", nil, "only these; all if none is given")
 	fl.Uint64Var(&f.seed, "seed", 1, "fixes every draw")
-	fl.IntVar(&f.random, "random", 40, "how many random scenarios")
+	fl.IntVar(&f.random, "random", 200, "how many random scenarios")
 	fl.IntVar(&f.workers, "workers", 2, "scenarios at a time")
 	fl.StringVar(&f.output, "output", "table", "table or json")
 	fl.StringVar(&f.plot, "plot", "", "draw the one scenario that is left to this SVG file")

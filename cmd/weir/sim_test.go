@@ -38,6 +38,32 @@ func TestSimPrintsScoresAsJSON(t *testing.T) {
 	}
 }
 
+// Who reads it relies on these names.
+func TestSimPrintsEverySetUnderItsName(t *testing.T) {
+	t.Parallel()
+	code, out, errText := sim(t, "--random", "1", "--scenario", "20-single,F2/01,r1-", "--algorithm", "fixed-16", "--output", "json")
+	if code != exitOK {
+		t.Fatalf("got exit code %d: %s", code, errText)
+	}
+	var got map[string]any
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatal(err)
+	}
+	sets, _ := got["sets"].(map[string]any)
+	for _, set := range []string{"named", "random", "fleet"} {
+		algorithms, _ := sets[set].(map[string]any)
+		sum, _ := algorithms["fixed-16"].(map[string]any)
+		for _, key := range []string{"geomean", "worst", "amplification"} {
+			if _, ok := sum[key].(float64); !ok {
+				t.Errorf("sets.%s.fixed-16.%s is %v, want a number", set, key, sum[key])
+			}
+		}
+	}
+	if scenarios, _ := got["scenarios"].([]any); len(scenarios) < 3 {
+		t.Errorf("got %d scenarios, want one of each set", len(scenarios))
+	}
+}
+
 func TestSimDrawsAndReplays(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
