@@ -80,8 +80,10 @@ func (c *call) run(ctx context.Context) {
 	}
 	s.deadlines.learn(start.Add(took), took, verdict, len(msgs))
 	s.answered(err, verdict, acked)
+	o := flow.Outcome{Kind: verdict, Work: acked, RetryAfter: flow.RetryAfter(err)}
+	s.tell(start.Add(took), took, o)
 	if over.end(s) {
-		s.limiter.Done(flow.Outcome{Kind: verdict, Work: acked, RetryAfter: flow.RetryAfter(err)})
+		s.limiter.Done(o)
 	}
 	s.c.metrics.wrote(s.name, verdict, len(msgs), took)
 	c.settle(ctx, err)

@@ -71,6 +71,7 @@ type Consumer struct {
 	recreating   atomic.Bool
 	background   sync.WaitGroup
 	totals       totals
+	writes       func(Write) // nil when nobody wants to know
 }
 
 type totals struct {

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"regexp"
 	"runtime/debug"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -26,6 +27,9 @@ type Options struct {
 	// OnStart is told where the admin listener is ("" when it is off) and given the
 	// consumer, before it runs.
 	OnStart func(admin string, c *consumer.Consumer)
+	// Trace is given a line for each write to the main sink; nil means that nobody
+	// records it.
+	Trace io.Writer
 }
 
 // Logger builds the logger that a file asks for.
@@ -48,7 +52,13 @@ func Run(ctx context.Context, f *config.File, o Options) (err error) {
 	}
 	defer func() { err = errors.Join(err, Close(p)) }()
 	reg := newRegistry()
-	c, err := consumer.New(f.Consumer, p, consumer.WithLogger(o.Logger), consumer.WithRegisterer(reg))
+	opts := []consumer.Option{consumer.WithLogger(o.Logger), consumer.WithRegisterer(reg)}
+	if o.Trace != nil {
+		t := newTrace(o.Trace, time.Now())
+		defer func() { err = errors.Join(err, t.end()) }()
+		opts = append(opts, consumer.WithWrites(t.add))
+	}
+	c, err := consumer.New(f.Consumer, p, opts...)
 	if err != nil {
 		return err
 	}
