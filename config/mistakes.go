@@ -39,7 +39,7 @@ func (d *decoder) mistakes(f *File, root *yaml.Node) (ps []Problem) {
 	}
 	for _, u := range f.uses() {
 		if n := u.way.Limit.Fixed; n > mostFixed {
-			warn(join(u.at.path, "limit.fixed"), fmt.Sprintf("is %d whatever the sink answers, so its pressure is ignored", n), fmt.Sprintf("write limit: {max: %d}, which gives way", n))
+			warn(join(u.at.path, "limit.fixed"), fmt.Sprintf("is %d whatever the sink answers, so its pressure is ignored", n), fmt.Sprintf("write limit: {max: %d}, which gives way, or add shadow: true and see where it would go", n))
 		}
 	}
 	if doc.Admin.Listen == "off" {

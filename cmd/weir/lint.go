@@ -35,11 +35,15 @@ func lintCmd() *cobra.Command {
 				_, _ = fmt.Fprint(out, f.YAML())
 				out = cmd.ErrOrStderr()
 			}
-			for _, w := range f.Warnings() {
+			warnings, well := f.Warnings(), "no problems"
+			for _, w := range warnings {
 				_, _ = fmt.Fprintln(out, "warning:", w)
 			}
+			if n := len(warnings); n > 0 {
+				well = fmt.Sprintf("no errors, warnings: %d", n)
+			}
 			if !live {
-				_, _ = fmt.Fprintln(out, args[0]+": no problems")
+				_, _ = fmt.Fprintln(out, args[0]+": "+well)
 				return nil
 			}
 			problems := lintLive(cmd.Context(), f, p, wait)
@@ -49,7 +53,7 @@ func lintCmd() *cobra.Command {
 			if len(problems) > 0 {
 				return errLint
 			}
-			_, _ = fmt.Fprintln(out, args[0]+": no problems, cluster and sinks answer")
+			_, _ = fmt.Fprintln(out, args[0]+": "+well+", cluster and sinks answer")
 			return nil
 		},
 	}
