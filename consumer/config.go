@@ -68,9 +68,9 @@ type SinkConfig struct {
 // LimitConfig bounds the writes in flight to one sink.
 type LimitConfig struct {
 	Max   int `yaml:"max" doc:"The most writes in flight that the adaptive limiter may choose. When all fail it makes none for 1 to 1.5 s and then a single one, again and again; once that one succeeds it begins slowly."`
-	Fixed int `yaml:"fixed" doc:"A fixed number of writes in flight instead of the adaptive limiter. It does not give way: while all fail, only the retry budget and a Retry-After hold writes back."`
+	Fixed int `yaml:"fixed" doc:"A fixed number of writes in flight instead of the adaptive limiter. It gives way only to a Retry-After, and when all writes fail: then as with limit.max."`
 	// Shadow needs Fixed.
-	Shadow bool `yaml:"shadow" doc:"true: beside limit.fixed, say what the adaptive limiter would do: weir_limit_shadow_calls and weir explain show where it would go next from there. To learn that, up to a fourth of the fixed number is left out every other moment, and half of it for a moment every 25 seconds."`
+	Shadow bool `yaml:"shadow" doc:"true: beside limit.fixed, say what the adaptive limiter would do: weir_limit_shadow_calls and weir explain show where it would go next from there. To learn that, up to a fourth of the fixed number is left out every other moment, and half of it for a moment every 25 seconds; and it does not give way when all writes fail."`
 }
 
 // Output is a sink and the way to it.

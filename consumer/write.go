@@ -88,7 +88,7 @@ func algorithm(name string, l LimitConfig) flow.Algorithm {
 	case l.Fixed > 0 && l.Shadow:
 		return flow.Shadow(l.Fixed, flow.KneeConfig{Sink: name})
 	case l.Fixed > 0:
-		return flow.Fixed(l.Fixed)
+		return newFixed(l.Fixed)
 	case l.Max == 0:
 		l.Max = DefaultSinkConfig().Limit.Max
 	}
