@@ -50,6 +50,7 @@ type Limiter struct {
 	failures uint64      // spread the time for which places are kept
 	waiters  waiters
 	timer    *time.Timer // nil until somebody waits
+	armed    time.Time   // for when, zero while it does not run
 
 	window   Window
 	changed  time.Time     // when the integral below was brought up to date
@@ -133,6 +134,9 @@ func (l *Limiter) Done(o Outcome) {
 		l.count(now, o)
 	}
 	l.grant(now)
+	if l.waiters.len() > 0 { // what ended may have set a moment that is sooner
+		l.arm(now)
+	}
 }
 
 // count adds an outcome to the window.
@@ -220,7 +224,11 @@ func (l *Limiter) Snapshot() LimiterState {
 		Limit: l.plan.Limit, InFlight: l.inFlight, Waiting: l.waiters.len(), Kept: len(l.kept),
 		Reason: l.plan.Reason, Insight: l.plan.Insight,
 	}
-	if h := l.hold(); h.After(now) {
+	h := l.hold()
+	if l.inFlight == 0 && len(l.kept) >= l.plan.Limit && l.free.After(h) {
+		h = l.free
+	}
+	if h.After(now) {
 		s.HoldUntil = h
 		switch h {
 		case l.asked:
@@ -281,6 +289,10 @@ func (l *Limiter) arm(now time.Time) {
 	if len(l.kept) > 0 && l.free.Before(next) {
 		next = l.free
 	}
+	if !l.armed.IsZero() && !next.Before(l.armed) {
+		return
+	}
+	l.armed = next
 	d := max(next.Sub(now), time.Millisecond)
 	if l.timer == nil {
 		l.timer = time.AfterFunc(d, l.tick)
@@ -295,6 +307,7 @@ func (l *Limiter) tick() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now = l.advance(now)
+	l.armed = time.Time{}
 	l.grant(now)
 	if l.waiters.len() > 0 {
 		l.arm(now)

@@ -233,6 +233,47 @@ func TestNoPlaceIsKeptBeyondAStop(t *testing.T) {
 	})
 }
 
+// Who waits already is let go when the Retry-After of a call that ends later is
+// over, and not when the slot is.
+func TestAWaiterIsLetGoAfterALaterRetryAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := flow.NewLimiter(keeper{})
+		l.TryAcquire()
+		l.TryAcquire()
+		begin := time.Now()
+		waited := make(chan time.Duration)
+		go func() {
+			if err := l.Acquire(t.Context()); err != nil {
+				t.Error(err)
+			}
+			waited <- time.Since(begin)
+		}()
+		synctest.Wait()
+		l.Done(flow.Outcome{Kind: flow.Overload, RetryAfter: 2 * time.Second})
+		if got := <-waited; got < 2*time.Second || got > 2*time.Second+10*time.Millisecond {
+			t.Errorf("waited %s, want 2s", got)
+		}
+	})
+}
+
+// A simulator needs to know when to come back although nothing is in flight.
+func TestHoldUntilIsWhenTheFirstKeptPlaceIsFree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := flow.NewLimiter(keeper{})
+		for range 2 {
+			l.TryAcquire()
+			l.Done(flow.Outcome{Kind: flow.Overload})
+		}
+		if l.TryAcquire() {
+			t.Fatal("both places are kept")
+		}
+		time.Sleep(time.Until(l.HoldUntil()))
+		if !l.TryAcquire() {
+			t.Errorf("no call at HoldUntil: %+v", l.Snapshot())
+		}
+	})
+}
+
 // After a Retry-After one call finds out whether the others may follow, each time.
 func TestOneCallProbesAfterRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
