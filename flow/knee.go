@@ -47,13 +47,14 @@ type knee struct {
 	e       filter  // elasticity, as the law believes it
 	raw     filter  // elasticity, as measurements alone say
 	base    float64 // latency of the last dip
+	answers float64 // with which it was measured
 	latency float64 // of the last slot that was believed
 
 	now      reading // the slot that runs
 	before   reading // the slot before, if it was believed
 	step     reading // of slow start, so far
 	landing  float64 // the limit of the step before
-	quickest float64 // latency of the quickest step of slow start
+	quickest float64 // latency of the quickest steps of slow start
 	typical  float64 // latency, smoothed: it sets the length of slots
 	disagree int     // how many times running raw and the prior did
 }
@@ -146,7 +147,7 @@ func (k *knee) learn(w *Window) string {
 func (k *knee) use(r *reading) string {
 	k.latency = r.latency
 	if k.base == 0 {
-		k.base = r.latency
+		k.base, k.answers = r.latency, r.answers
 	}
 	switch {
 	case k.mode == kneeStart:
@@ -157,7 +158,7 @@ func (k *knee) use(r *reading) string {
 	if k.before.believed {
 		k.compare(&k.before, r)
 		if r.phase.endsPair() {
-			return k.move(math.Sqrt(k.before.latency * r.latency))
+			return k.move(math.Sqrt(k.before.latency*r.latency), k.before.answers+r.answers)
 		}
 	}
 	return "measuring"
@@ -172,11 +173,12 @@ func (k *knee) compare(a, b *reading) {
 	k.raw.observe(dn, dg, v)
 }
 
-// move is the step after a pair of slots whose latency was r.
-func (k *knee) move(r float64) string {
+// move is the step after a pair of slots whose latency was r, by that many answers.
+func (k *knee) move(r, answers float64) string {
 	prior := math.Pow(min(k.base/r, 1), k.Power)
 	k.e.value += k.Prior * (prior - k.e.value)
-	k.doubt(prior, r)
+	sure := k.Queue * (1 + k.unsure(answers)) // before doubt takes another base
+	k.doubt(prior, r, answers)
 	l, d, why := k.limit, k.e.value-k.Target, "at the knee"
 	switch {
 	case d > 0:
@@ -191,7 +193,7 @@ func (k *knee) move(r float64) string {
 			why = "goodput does not follow"
 		}
 	}
-	if r > k.Queue*k.base && k.e.value < 0.5 {
+	if r > sure*k.base && k.e.value < 0.5 {
 		l, why = min(l, 0.6*k.limit), "queueing at the sink"
 	}
 	k.moveTo(l)

@@ -32,14 +32,14 @@ type kneeRules struct {
 	Disagree float64 // a dip sooner, when measurements and prior differ by this: 17-latstep
 	Beyond   float64 // and no wait for the dip beyond so many times the base: latency that rises tenfold
 
-	Queue float64 // drain when latency is so many times the base: F8/02-stepdown
+	Queue float64 // drain when latency is so many times the base, and not by chance: F8/02-stepdown
 
 	Full    float64 // share of the limit that must be used, to learn anything: 18-caughtup
 	Failing float64 // share of failures that is tolerated; no sink of flowtest needs it beside the places that failed calls keep, one that fails nine of ten calls would
 	Some    float64 // failures that mean something, fewer when the limit is lower: one poisoned record in a quiet pipeline
 	Open    float64 // seconds without a call when all fail: 12-outage
 
-	Slower float64 // slow start ends when latency is so many times that of its quickest step: every sink
+	Slower float64 // slow start ends when latency is so many times that of its quickest steps, and not by chance: every sink
 }
 
 func kneeStandard() kneeRules {

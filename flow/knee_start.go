@@ -12,20 +12,25 @@ func (k *knee) slowStart(limit float64) {
 // double goes on with slow start, or ends it on the limit before when calls became
 // slower: by Little's law that is where goodput stopped following. A few answers
 // easily deceive, and the way up from a limit that is far too low is long: so a
-// step lasts until it has its answers. The comparison is with the quickest step:
+// step lasts until it has its answers. The comparison is with the quickest steps:
 // the first may have met the slow start of other instances.
 func (k *knee) double(r *reading) string {
 	k.step.add(r)
 	if k.step.answers < k.Sure*k.Completions {
 		return "few answers"
 	}
-	latency, doubt := k.step.latency, 1/math.Sqrt(k.step.answers)
+	latency, answers := k.step.latency, k.step.answers
 	k.step = reading{}
-	if latency > k.Slower*k.quickest*(1+doubt) {
+	if latency > k.Slower*k.quickest*(1+k.unsure(answers)) {
 		k.cruise(k.landing)
 		return "calls became slower"
 	}
-	k.quickest = min(k.quickest, latency)
+	switch { // half of the way down: a quick step may be luck
+	case math.IsInf(k.quickest, 1):
+		k.quickest, k.answers = latency, answers
+	case latency < k.quickest:
+		k.quickest, k.answers = math.Sqrt(k.quickest*latency), max(k.answers, answers)
+	}
 	k.base = k.quickest
 	if k.limit >= k.max {
 		k.cruise(k.max)
