@@ -3,6 +3,7 @@ package flow_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/weir-kafka/weir/flow"
 )
@@ -52,5 +53,23 @@ func many(b *testing.B, l *flow.Limiter) {
 	}
 	for range goroutines {
 		<-done
+	}
+}
+
+// Neither a call nor the end of a slot allocates. Not parallel: what others allocate
+// would count.
+func TestLimiterAllocatesNothing(t *testing.T) {
+	now := noon()
+	l := flow.NewLimiter(flow.Knee(flow.KneeConfig{Seed: 1}), flow.WithNow(func() time.Time { return now }))
+	ctx, before := context.Background(), l.Snapshot()
+	got := testing.AllocsPerRun(2000, func() {
+		if err := l.Acquire(ctx); err != nil {
+			t.Fatal(err)
+		}
+		now = now.Add(time.Millisecond)
+		l.Done(flow.Outcome{Work: 1})
+	})
+	if got != 0 || l.Snapshot().Reason == before.Reason {
+		t.Errorf("%v allocations, at last %q, want none in several slots", got, l.Snapshot().Reason)
 	}
 }
