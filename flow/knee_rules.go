@@ -49,7 +49,7 @@ func kneeStandard() kneeRules {
 		Fast: 2, FastFrom: 0.4, Near: 1.25,
 		Prior: 0.15, Power: 3, Bend: 0.7, Drift: 0.004, Moved: 0.3,
 		Dither:    2.8,
-		Latencies: 3, Completions: 10, Sure: 2, Smooth: 0.2,
+		Latencies: 3, Completions: 10, Sure: 3, Smooth: 0.2,
 		DipEvery: 25.6, DipSlots: 32, Disagree: 0.5, Beyond: 5,
 		Queue: 2,
 		Full:  0.85, Failing: 0.2, Some: 5, Open: 1,
