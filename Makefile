@@ -39,8 +39,11 @@ verify: generate ## fail if a generated page or go.mod is stale
 	@for m in $(MODULES); do (cd $$m && $(GO) mod tidy -diff) || exit 1; done
 	git diff --exit-code -- docs
 
-sim: ## limiters against simulated sinks: scenarios by algorithm
-	$(GO) run ./cmd/weir sim
+# Every release judges on seeds of its own.
+SIM_SEED = $(shell grep '^\#\# [^U]' CHANGELOG.md | head -1 | cksum | cut -d' ' -f1)
+
+sim: ## all limiters against all simulated sinks, with the gates of Knee
+	$(GO) run ./cmd/weir sim --set named,random,fleet --seed $(SIM_SEED) --gate knee
 
 bench: ## Weir over the raw client, interleaved, with an A/A control
 	$(GO) run ./integration/bench

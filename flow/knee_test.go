@@ -1,7 +1,11 @@
 package flow_test
 
 import (
+	"hash/fnv"
 	"math"
+	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -207,27 +211,39 @@ func TestShadowNeverExceedsAndAdvises(t *testing.T) {
 	}
 }
 
-// The gates of the law on seeds that nothing was tuned on. The verdict over many
+// judgingSeed is new with every release, because it is made from the version at the
+// top of the changelog: a verdict on seeds that constants were chosen on is none.
+func judgingSeed(t *testing.T) uint64 {
+	t.Helper()
+	log, err := os.ReadFile("../CHANGELOG.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte("knee ")) // a hash takes everything
+	for line := range strings.Lines(string(log)) {
+		if strings.HasPrefix(line, "## ") && !strings.HasPrefix(line, "## Unreleased") {
+			_, _ = h.Write([]byte(line))
+			break
+		}
+	}
+	return uint64(h.Sum32())
+}
+
+// The gates of the law, on seeds that nothing was chosen on. The verdict over many
 // more is in docs/adr/0002-knee.md.
 func TestKneeKeepsItsGates(t *testing.T) {
 	if testing.Short() {
-		t.Skip("judges sixty scenarios")
+		t.Skip("judges 252 scenarios")
 	}
 	t.Parallel()
-	scenarios := append(append(flowtest.Named(51), flowtest.Fleets(51)[8:16]...), flowtest.Random(51, 30)...)
+	seed := judgingSeed(t)
+	scenarios := slices.Concat(flowtest.Named(seed), flowtest.Fleets(seed), flowtest.Random(seed, 200))
 	report := flowtest.NewReport(new(flowtest.Judge).Scores(scenarios, map[string]flowtest.Maker{"knee": flowtest.Algorithms()["knee"]}))
-	for _, tc := range []struct {
-		set            string
-		geomean, worst float64
-	}{{"named", 0.95, 0.75}, {"random", 0.91, 0.40}, {"fleet", 0.90, 0.65}} {
-		s := report.Sets[tc.set]["knee"]
-		if s.Geomean < tc.geomean || s.Worst < tc.worst || s.AtMinimum > 10 {
-			t.Errorf("%s: got %+v, want %.2f and %.2f at the worst", tc.set, s, tc.geomean, tc.worst)
-		}
+	for _, miss := range report.Missed("knee") {
+		t.Errorf("seed %d: %s", seed, miss)
 	}
-	for _, s := range report.Scenarios {
-		if s.Set == "named" && s.Amplification > 1.1 {
-			t.Errorf("%s: %.2f calls for one that succeeds", s.Scenario, s.Amplification)
-		}
+	for set, s := range report.Sets {
+		t.Logf("%s: %+v", set, s["knee"])
 	}
 }

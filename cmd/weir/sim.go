@@ -19,7 +19,7 @@ type simFlags struct {
 	sets, scenarios, algorithms []string
 	seed                        uint64
 	random, workers             int
-	output, plot, replay        string
+	output, plot, replay, gate  string
 }
 
 func simCmd() *cobra.Command {
@@ -42,6 +42,7 @@ func simCmd() *cobra.Command {
 	fl.IntVar(&f.random, "random", 200, "how many random scenarios")
 	fl.IntVar(&f.workers, "workers", 2, "scenarios at a time")
 	fl.StringVar(&f.output, "output", "table", "table or json")
+	fl.StringVar(&f.gate, "gate", "", "fail when this algorithm misses what a limiter must reach; needs a seed that nothing was chosen on")
 	fl.StringVar(&f.plot, "plot", "", "draw the one scenario that is left to this SVG file")
 	fl.StringVar(&f.replay, "replay", "", `a trace, lines like {"t":1.5,"latency":0.1,"kind":"done","work":100,"in_flight":8}`)
 	return cmd
@@ -54,6 +55,9 @@ func (f *simFlags) run(w io.Writer) error {
 	}
 	if f.output != "table" && f.output != "json" {
 		return usageError{fmt.Errorf("--output %s: want table or json", f.output)}
+	}
+	if f.gate != "" && algorithms[f.gate] == nil {
+		return usageError{fmt.Errorf("--gate %s: is not among those judged", f.gate)}
 	}
 	if f.replay != "" {
 		return f.runReplay(w, algorithms)
@@ -68,9 +72,22 @@ func (f *simFlags) run(w io.Writer) error {
 	}
 	report := flowtest.NewReport(j.Scores(scenarios, algorithms))
 	if f.output == "json" {
-		return json.NewEncoder(w).Encode(report)
+		err = json.NewEncoder(w).Encode(report)
+	} else {
+		err = report.WriteTable(w)
 	}
-	return report.WriteTable(w)
+	return errors.Join(err, f.missed(report))
+}
+
+// missed is the verdict of --gate.
+func (f *simFlags) missed(report flowtest.Report) error {
+	if f.gate == "" {
+		return nil
+	}
+	if miss := report.Missed(f.gate); len(miss) > 0 {
+		return fmt.Errorf("%s misses, with --seed %d: %s", f.gate, f.seed, strings.Join(miss, "; "))
+	}
+	return nil
 }
 
 func (f *simFlags) chosen() (map[string]flowtest.Maker, error) {

@@ -64,6 +64,16 @@ func TestSimPrintsEverySetUnderItsName(t *testing.T) {
 	}
 }
 
+func TestSimFailsWhenAGateIsMissed(t *testing.T) {
+	t.Parallel()
+	for algorithm, want := range map[string]int{"fixed-64": exitFailed, "knee": exitOK} {
+		code, out, errText := sim(t, "--scenario", "02-stepdown", "--algorithm", "knee,fixed-64", "--gate", algorithm)
+		if code != want || !strings.Contains(out, "geomean") || (code == exitFailed) != strings.Contains(errText, "geomean 0.") {
+			t.Errorf("%s: got exit code %d and %q, want %d and the table before it", algorithm, code, errText, want)
+		}
+	}
+}
+
 func TestSimDrawsAndReplays(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -92,6 +102,7 @@ func TestSimSaysWhatItDoesNotKnow(t *testing.T) {
 		"--scenario=99":     "no scenario is left",
 		"--output=xml":      "table or json",
 		"--plot=x.svg":      "draws one scenario",
+		"--gate=magic":      "not among those judged",
 	} {
 		if code, _, errText := sim(t, arg); code != exitUsage || !strings.Contains(errText, want) {
 			t.Errorf("%s: got exit code %d and %q, want %d and %q", arg, code, errText, exitUsage, want)
