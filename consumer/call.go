@@ -69,7 +69,7 @@ func (c *call) run(ctx context.Context) {
 	msgs := c.join()
 	start := s.c.now()
 	given := s.deadline(c, start)
-	over := s.overdue(given)
+	s.underWay.begin(c, start.Add(given+grace))
 	err := flow.Deadline(ctx, given, func(ctx context.Context) error { return c.write(ctx, msgs) })
 	took := s.c.now().Sub(start)
 	verdict, acked := judge(ctx, err, len(msgs))
@@ -80,9 +80,12 @@ func (c *call) run(ctx context.Context) {
 	}
 	s.deadlines.learn(start.Add(took), took, verdict, len(msgs))
 	s.answered(err, verdict, acked)
-	o := flow.Outcome{Kind: verdict, Work: acked, RetryAfter: flow.RetryAfter(err)}
+	o := flow.Outcome{Kind: verdict, Work: acked}
+	if err != nil {
+		o.RetryAfter = flow.RetryAfter(err)
+	}
 	s.tell(start.Add(took), took, o)
-	if over.end(s) {
+	if s.underWay.end(c) {
 		s.limiter.Done(o)
 	}
 	s.c.metrics.wrote(s.name, verdict, len(msgs), took)
@@ -144,6 +147,9 @@ func judge(ctx context.Context, err error, messages int) (worst flow.Verdict, ac
 // partial finds a batch error in err. One that names a message that the call did
 // not have is not believed about the others either.
 func partial(err error, messages int) (*sink.BatchError, bool) {
+	if err == nil {
+		return nil, false
+	}
 	be, ok := sink.AsBatchError(err)
 	if !ok {
 		return nil, false

@@ -59,19 +59,18 @@ type Consumer struct {
 	mu    sync.RWMutex
 	parts map[tp]*partition
 
-	held         atomic.Int64
-	heldRecords  atomic.Int64
-	commitPace   commitPace
-	rebalances   atomic.Int64
-	lastPoll     atomic.Int64
-	running      atomic.Bool
-	joined       atomic.Bool
-	draining     atomic.Bool
-	deafHandlers atomic.Int64
-	recreating   atomic.Bool
-	background   sync.WaitGroup
-	totals       totals
-	writes       func(Write) // nil when nobody wants to know
+	held        atomic.Int64
+	heldRecords atomic.Int64
+	commitPace  commitPace
+	rebalances  atomic.Int64
+	lastPoll    atomic.Int64
+	running     atomic.Bool
+	joined      atomic.Bool
+	draining    atomic.Bool
+	recreating  atomic.Bool
+	background  sync.WaitGroup
+	totals      totals
+	writes      func(Write) // nil when nobody wants to know
 }
 
 type totals struct {

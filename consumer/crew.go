@@ -44,7 +44,7 @@ const (
 )
 
 func newCrew(c *Consumer, most int) *crew {
-	w := &crew{c: c, most: most, watch: watch{busy: make(map[*hand]looked), wake: make(chan struct{}, 1)}, hungry: make(chan struct{}, 1)}
+	w := &crew{c: c, most: most, watch: watch{busy: make(map[*hand]looked), hung: make(map[*hand]hanging), wake: make(chan struct{}, 1)}, hungry: make(chan struct{}, 1)}
 	w.wake.L = &w.mu
 	return w
 }
@@ -66,7 +66,7 @@ func (w *crew) staff(ctx context.Context) {
 	switch {
 	case w.idle > 0:
 		w.wake.Signal()
-	case w.workers < runtime.GOMAXPROCS(0), w.workers < w.most && w.slow():
+	case w.workers < w.most && (w.workers < runtime.GOMAXPROCS(0) || w.slow()):
 		w.workers++
 		w.running.Add(1)
 		go w.work(ctx)
@@ -75,10 +75,15 @@ func (w *crew) staff(ctx context.Context) {
 
 func (w *crew) slow() bool { return w.perRecord.Load() > int64(slowRecord) }
 
-// next waits for a partition with work; false once the crew is closed.
+// next waits for a partition with work; false once the crew is closed, or when
+// there are more workers than may be because one has come back from a deaf call.
 func (w *crew) next() (*partition, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.workers > w.most { // not after the wait: a wake-up would be lost
+		w.workers--
+		return nil, false
+	}
 	for w.queue.len() == 0 || w.output > w.mostOutput() {
 		if w.closed {
 			return nil, false
@@ -209,7 +214,7 @@ func (w *crew) work(ctx context.Context) {
 		w.watch.begin(h, len(b.taken))
 		records := len(b.taken)
 		left := h.handle(b)
-		w.watch.end(h)
+		w.watch.end(w, h)
 		took := w.c.now().Sub(start)
 		if len(left.taken) == records || h.made() > maxBatchBytes { // else the call hung
 			w.learn(took, len(left.taken), h.made())

@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,12 +15,6 @@ const (
 	// written again. A busy sink needs more than its calm says.
 	leastDeadline = time.Second
 	deadlineShare = 5
-	// grace is how long a call may go on after its time is up before it is taken
-	// for one that does not heed its context.
-	grace = 5 * time.Second
-	// mostDeaf is how many such calls give up their place to others: each still
-	// holds what it was given, so the others' places stay taken.
-	mostDeaf = 16
 )
 
 // deadlines are what the calls of one stage are given. Between calls that must be
@@ -29,7 +24,6 @@ type deadlines struct {
 	usual   flow.Timeout
 	times   latency
 	largest atomic.Int64 // messages of the largest call that succeeded
-	deaf    atomic.Int64 // calls that do not heed that their time is up
 }
 
 func (s *writeStage) setDeadline(timeout time.Duration) {
@@ -60,125 +54,81 @@ func (d *deadlines) learn(now time.Time, took time.Duration, v flow.Verdict, mes
 	}
 }
 
-// The states of an overdue call.
-const (
-	inTime int32 = iota
-	ended
-	placeLost  // it is deaf, and another call has its place
-	placeTaken // it is deaf, and keeps its place: too many are
-)
-
-// overdue watches one call. When its time and the grace are over and it still
-// runs, that is reported and its place at the sink is given to others; the lanes
-// of its messages stay with it, so that nothing overtakes them.
-type overdue struct {
-	state atomic.Int32
-	timer *time.Timer
-}
-
-func (s *writeStage) overdue(d time.Duration) *overdue {
-	o := &overdue{}
-	o.timer = time.AfterFunc(d+grace, func() {
-		n := s.deadlines.deaf.Add(1)
-		if n > mostDeaf && o.state.CompareAndSwap(inTime, placeTaken) {
-			return
-		}
-		if !o.state.CompareAndSwap(inTime, placeLost) {
-			s.deadlines.deaf.Add(-1)
-			return
-		}
-		s.limiter.Done(flow.Outcome{Kind: flow.Overload})
-		s.c.metrics.deaf.WithLabelValues("sink " + s.name).Inc()
-		s.c.log.Warn("a write goes on although its time is up; the sink does not heed its context", "sink", s.name, "after", d+grace, "such_calls", n)
-	})
-	return o
-}
-
-// end says that the call returned, and reports whether it still has its place.
-func (o *overdue) end(s *writeStage) bool {
-	o.timer.Stop()
-	if o.state.CompareAndSwap(inTime, ended) {
-		return true
-	}
-	s.deadlines.deaf.Add(-1)
-	return o.state.Load() == placeTaken
-}
-
-// handlerTime is the deadline of the handler calls of one batch. It is renewed
-// before a sixteenth of it is used up, so that a call has nearly all of it and
-// quick calls do not pay for one each.
+// handlerTime is the context of handler calls, one after the other. Most calls
+// are over in a moment and never ask it anything, so what a deadline takes is made
+// when it is asked for first. The time counts from then, or from when the watch
+// saw the call hang, if that was before.
 type handlerTime struct {
+	parent context.Context //nolint:containedctx // it is a context itself
 	c      *Consumer
-	begun  time.Time
-	cancel context.CancelFunc
-	stop   func() bool // of what happens at the deadline
-	timer  atomic.Pointer[time.Timer]
-	state  atomic.Int32
+	hung   *atomic.Int64 // when the watch saw the call, 0 if it has not
+
+	made atomic.Pointer[madeContext]
+	mu   sync.Mutex // held while it is made
+	over bool       // the calls have returned
 }
 
-// handlerContext returns the context of the next handler calls and what ends it.
-func (c *Consumer) handlerContext(parent context.Context) (context.Context, *handlerTime) {
-	ctx, cancel := context.WithTimeout(parent, c.cfg.HandlerTimeout)
-	t := &handlerTime{c: c, begun: c.now(), cancel: cancel}
-	t.stop = context.AfterFunc(ctx, func() {
-		if parent.Err() == nil {
-			t.timer.Store(time.AfterFunc(grace, t.deaf))
-			if t.state.Load() == ended {
-				t.timer.Load().Stop()
-			}
-		}
-	})
-	return ctx, t
+// madeContext is the one that answers.
+type madeContext struct {
+	context.Context //nolint:containedctx // see above
+	cancel          context.CancelFunc
+	begun           time.Time
 }
 
-// used reports whether too much of it is.
+var _ context.Context = (*handlerTime)(nil)
+
+func (t *handlerTime) Deadline() (time.Time, bool) { return t.get().Deadline() }
+func (t *handlerTime) Done() <-chan struct{}       { return t.get().Done() }
+func (t *handlerTime) Err() error                  { return t.get().Err() }
+
+// Value answers as the made context does: so contexts made from this one are tied
+// to that, without a goroutine to watch it.
+func (t *handlerTime) Value(key any) any { return t.get().Value(key) }
+
+func (t *handlerTime) get() *madeContext {
+	if m := t.made.Load(); m != nil {
+		return m
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if m := t.made.Load(); m != nil {
+		return m
+	}
+	now := t.c.now()
+	m := &madeContext{begun: now}
+	if at := t.hung.Load(); at != 0 && !t.over {
+		m.begun = time.Unix(0, at)
+	}
+	m.Context, m.cancel = context.WithTimeout(t.parent, t.c.cfg.HandlerTimeout-now.Sub(m.begun))
+	if t.over {
+		m.cancel()
+	}
+	t.made.Store(m)
+	return m
+}
+
+// used reports whether the next call must be given another one: of this so much
+// is used up that the call would not have nearly all its time.
 func (t *handlerTime) used() bool {
-	return t.c.now().Sub(t.begun) > t.c.cfg.HandlerTimeout/nearby
+	m := t.made.Load()
+	return m != nil && (t.c.now().Sub(m.begun) > t.c.cfg.HandlerTimeout/nearby || m.Err() != nil)
 }
 
-// deaf is called when a call has not returned long after its time. Its worker is
-// lost for as long as it stays away: another may take its place.
-func (t *handlerTime) deaf() {
-	c := t.c
-	n := c.deafHandlers.Add(1)
-	if n > mostDeaf && t.state.CompareAndSwap(inTime, placeTaken) {
-		return
-	}
-	if !t.state.CompareAndSwap(inTime, placeLost) {
-		c.deafHandlers.Add(-1)
-		return
-	}
-	c.crew.replace(1)
-	c.metrics.deaf.WithLabelValues("handler").Inc()
-	c.log.Warn("a handler call goes on although its time is up; the handler does not heed its context", "after", c.cfg.HandlerTimeout+grace, "such_calls", n)
+// passed reports whether the time was up, as far as anybody asked.
+func (t *handlerTime) passed() bool {
+	m := t.made.Load()
+	return m != nil && m.Err() != nil
 }
 
-// end says that the calls have returned.
+// end says that the calls have returned: from here on the context is cancelled.
 func (t *handlerTime) end() {
 	if t == nil {
 		return
 	}
-	t.stop()
-	t.cancel()
-	intime := t.state.CompareAndSwap(inTime, ended)
-	if timer := t.timer.Load(); timer != nil {
-		timer.Stop()
-	}
-	if intime {
-		return
-	}
-	t.c.deafHandlers.Add(-1)
-	if t.state.Load() == placeLost {
-		t.c.crew.replace(-1)
-	}
-}
-
-// replace allows n workers more, for as many as do not come back.
-func (w *crew) replace(n int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.most += n
-	if w.queue.len() > 0 {
-		w.staff(w.c.work)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.over = true
+	if m := t.made.Load(); m != nil {
+		m.cancel()
 	}
 }

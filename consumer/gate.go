@@ -279,7 +279,7 @@ func (g *sinkGate) step(s *writeStage, now time.Time, upstream int, fetch time.D
 	if empty := s.pace.empty.time(); empty.After(now) && empty.After(v.until) {
 		v.until, g.why = empty, "retry budget"
 	}
-	v.deaf = int(s.deadlines.deaf.Load())
+	v.deaf, _ = s.underWay.count()
 	g.refuse(&v, s, now, waiting)
 	v.why = g.why
 	if v.full || v.rated {

@@ -34,7 +34,8 @@ type hand struct {
 	// changes it from odd owns what stands below: the worker when the call
 	// returns, or the watch when it takes the batch away from a call that hangs.
 	word  atomic.Uint64
-	steal sync.Mutex // held by the watch while it does
+	steal sync.Mutex   // held by the watch while it does
+	hung  atomic.Int64 // when the watch saw the call that hangs, in nanoseconds; 0 of a batch without
 	b     *batch
 	at    int   // record being handled
 	extra int64 // bytes that the handler made
@@ -113,7 +114,6 @@ func (h *hand) handle(b *batch) *batch {
 		h.tails[i] = b.outs[i].msgs
 	}
 	defer h.rest()
-	var ctx context.Context
 	var timed *handlerTime
 	defer func() { timed.end() }()
 	for h.at = 0; h.at < len(h.b.taken); h.at++ {
@@ -121,13 +121,13 @@ func (h *hand) handle(b *batch) *batch {
 			h.lookAhead()
 		}
 		h.set()
-		if timed == nil || ctx.Err() != nil || h.at%nearby == 0 && timed.used() {
+		if timed == nil || timed.used() {
 			timed.end()
-			ctx, timed = h.c.handlerContext(b.part.ctx)
+			timed = &handlerTime{parent: b.part.ctx, c: h.c, hung: &h.hung}
 		}
 		word := h.word.Load() + 1
 		h.word.Store(word)
-		err := h.call(ctx)
+		err := h.call(timed)
 		if !h.word.CompareAndSwap(word, word+1) {
 			h.steal.Lock()   // until the watch has done: b and at are others now
 			h.steal.Unlock() //nolint:staticcheck // nothing is guarded but the moment
@@ -139,7 +139,7 @@ func (h *hand) handle(b *batch) *batch {
 			h.keep()
 		} else {
 			h.drop()
-			h.late = ctx.Err() != nil
+			h.late = timed.passed()
 			if !h.refused(err) {
 				h.at = h.b.groupEnd(h.at) - 1
 			}

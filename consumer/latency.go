@@ -35,9 +35,10 @@ func (l *latency) quantiles() (p50, p99 time.Duration) {
 
 // report is the stage with what was decided of it last.
 func (s *writeStage) report(sinks []sinkView) SinkReport {
-	st, deaf := s.limiter.Snapshot(), int(s.deadlines.deaf.Load())
+	st := s.limiter.Snapshot()
+	deaf, lost := s.underWay.count()
 	r := SinkReport{
-		Name: s.name, Limit: st.Limit, InFlight: st.InFlight + min(deaf, mostDeaf), Queued: s.queued(), Reason: st.Reason,
+		Name: s.name, Limit: st.Limit, InFlight: st.InFlight + lost, Queued: s.queued(), Reason: st.Reason,
 		HoldUntil: st.HoldUntil, Deadline: s.deadlines.usual.Current(s.c.now()), Deaf: deaf,
 		Elasticity: st.Elasticity, Base: st.Base, Shadow: st.Shadow, QueuedMessages: s.load.waiting(), RetryBudget: s.pace.budget.Tokens(),
 	}

@@ -18,6 +18,7 @@ func (c *Consumer) reconcileLoop(ctx context.Context) {
 		select {
 		case <-t.C:
 			round++
+			c.lookForDeaf()
 		case <-c.recheck: // often, while memory is what limits: the house is kept by the clock
 			c.reconcile(true)
 			continue
@@ -121,7 +122,7 @@ func pausedSet(m map[string][]int32) map[string]map[int32]bool {
 
 // view gathers what pressure is decided from.
 func (c *Consumer) view(parts []*partition) view {
-	v := view{now: c.now(), held: c.held.Load(), records: c.heldRecords.Load(), budget: int64(c.cfg.Memory), room: c.room(), deaf: int(c.deafHandlers.Load())}
+	v := view{now: c.now(), held: c.held.Load(), records: c.heldRecords.Load(), budget: int64(c.cfg.Memory), room: c.room(), deaf: c.crew.watch.deafCalls()}
 	v.tenant = c.tenants.over(v.budget)
 	c.gate.mu.Lock()
 	v.state, v.since = c.gate.state, c.gate.since

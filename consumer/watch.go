@@ -13,13 +13,24 @@ import (
 type watch struct {
 	mu   sync.Mutex
 	busy map[*hand]looked // workers that hold records
+	hung map[*hand]hanging
 	wake chan struct{}
+
+	deaf, replaced int // of those that hang
+}
+
+// hanging is a call that was seen to hang.
+type hanging struct {
+	since    time.Time // when it was seen first
+	deaf     bool      // it does not heed that its time is up
+	replaced bool      // another worker may take its place
 }
 
 // looked is what the watch knows of a worker.
 type looked struct {
 	word    uint64 // when last looked at
-	records int    // of its batch
+	at      time.Time
+	records int // of its batch
 }
 
 // lookEvery is how often the watch looks at the workers. A call that is seen
@@ -29,6 +40,7 @@ const lookEvery = 5 * time.Millisecond
 // begin and end say that a worker holds a batch.
 func (w *watch) begin(h *hand, records int) {
 	w.mu.Lock()
+	h.hung.Store(0)
 	w.busy[h] = looked{records: records}
 	first := len(w.busy) == 1
 	w.mu.Unlock()
@@ -40,10 +52,11 @@ func (w *watch) begin(h *hand, records int) {
 	}
 }
 
-func (w *watch) end(h *hand) {
+func (w *watch) end(c *crew, h *hand) {
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	delete(w.busy, h)
-	w.mu.Unlock()
+	w.back(c, h)
 }
 
 // run looks until ctx ends; while no worker is busy it sleeps.
@@ -72,9 +85,10 @@ func (w *watch) run(ctx context.Context, c *crew) {
 func (w *watch) look(ctx context.Context, c *crew) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	now := c.c.now()
 	for h, was := range w.busy {
 		word := h.word.Load()
-		w.busy[h] = looked{word, was.records}
+		w.busy[h] = looked{word, now, was.records}
 		if word%2 == 0 || word != was.word {
 			continue
 		}
@@ -85,6 +99,8 @@ func (w *watch) look(ctx context.Context, c *crew) bool {
 		}
 		c.hangs(ctx)
 		delete(w.busy, h)
+		h.hung.Store(was.at.UnixNano())
+		w.hung[h] = hanging{since: was.at}
 	}
 	return len(w.busy) > 0
 }

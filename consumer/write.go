@@ -37,6 +37,7 @@ type writeStage struct {
 	load      load
 	pace      pace
 	deadlines deadlines
+	underWay  underWay
 	flying    atomic.Int64 // messages taken from the queue that have no outcome yet
 	failing   atomic.Bool  // the last call delivered nothing
 	said      flow.LimiterState
@@ -66,6 +67,7 @@ func newWriteStage(c *Consumer, name string, o Output) *writeStage {
 		name: name, c: c, sink: o.Sink, timeout: o.Timeout,
 		backoff: flow.Backoff{Base: 100 * time.Millisecond, Max: 10 * time.Second},
 		in:      make(chan *out, inBuffer), kick: make(chan struct{}, 1),
+		underWay: underWay{due: make(map[*call]time.Time), deaf: make(map[*call]bool)},
 	}
 	if s.timeout == 0 {
 		s.timeout = def.Timeout
