@@ -18,14 +18,15 @@ type crew struct {
 	watch watch
 
 	perRecord atomic.Int64 // nanoseconds a record takes in the handler, smoothed
-	perOutput atomic.Int64 // bytes that the handler makes of a record, smoothed
+	perOutput atomic.Int64 // bytes that the handler makes of a record, smoothed; -1 while not known
 
 	mu      sync.Mutex
 	wake    sync.Cond
 	queue   fifo[*partition] // with work, each once, served in turn
 	workers int
 	idle    int
-	output  int64 // bytes that handlers made and sinks have not taken
+	output  int64 // bytes that handlers made, or may be making, and sinks have not taken
+	starved bool  // workers wait for less of that
 	closed  bool
 	running sync.WaitGroup
 	hungry  chan struct{} // the queue has become empty
@@ -46,6 +47,7 @@ const (
 func newCrew(c *Consumer, most int) *crew {
 	w := &crew{c: c, most: most, watch: watch{busy: make(map[*hand]looked), hung: make(map[*hand]hanging), wake: make(chan struct{}, 1)}, hungry: make(chan struct{}, 1)}
 	w.wake.L = &w.mu
+	w.perOutput.Store(-1)
 	return w
 }
 
@@ -77,25 +79,22 @@ func (w *crew) slow() bool { return w.perRecord.Load() > int64(slowRecord) }
 
 // next waits for a partition with work; false once the crew is closed, or when
 // there are more workers than may be because one has come back from a deaf call.
-func (w *crew) next() (*partition, bool) {
+func (w *crew) next() (p *partition, reserved int64, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.workers > w.most { // not after the wait: a wake-up would be lost
 		w.workers--
-		return nil, false
+		return nil, 0, false
 	}
-	for w.queue.len() == 0 || w.output > w.mostOutput() {
-		if w.closed {
-			return nil, false
-		}
+	for !w.closed && (w.queue.len() == 0 || !w.reserve(&reserved)) {
 		w.idle++
 		w.wake.Wait()
 		w.idle--
 	}
 	if w.closed {
-		return nil, false
+		return nil, 0, false
 	}
-	p := w.queue.pop()
+	p = w.queue.pop()
 	p.offered = false
 	if w.queue.len() == 0 {
 		select {
@@ -103,7 +102,27 @@ func (w *crew) next() (*partition, bool) {
 		default:
 		}
 	}
-	return p, true
+	return p, reserved, true
+}
+
+// firstOutput is what a batch is expected to become while nothing is known: so little
+// that within the default budget as many calls may hang as there are workers.
+const firstOutput = 64 << 10
+
+// reserve counts what a batch will become before its handler is called: else as many
+// handlers as may run would each make a batch that there is no room for.
+func (w *crew) reserve(reserved *int64) bool {
+	made := w.perOutput.Load() * int64(w.size())
+	if made < 0 {
+		made = firstOutput
+	}
+	if w.output > 0 && w.output+made > w.mostOutput() {
+		w.starved = true
+		return false
+	}
+	w.output += made
+	*reserved = made
+	return true
 }
 
 // mostOutput is how much may be made before workers wait until sinks have taken
@@ -115,9 +134,9 @@ func (w *crew) mostOutput() int64 { return int64(w.c.cfg.Memory) / 8 }
 func (w *crew) made(bytes int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	before := w.output
 	w.output += bytes
-	if most := w.mostOutput(); before > most && w.output <= most {
+	if bytes < 0 && w.starved {
+		w.starved = false
 		w.wake.Broadcast()
 	}
 }
@@ -171,15 +190,16 @@ func (w *crew) size() int {
 	return int(n)
 }
 
-// learn smooths the measured time of a record, and what is made of it.
+// learn smooths the measured time of a record, and what is made of it: when that
+// grows it is believed at once.
 func (w *crew) learn(took time.Duration, records int, made int64) {
 	per := max(int64(took)/int64(records), 1)
 	if old := w.perRecord.Load(); old != 0 {
 		per = old + (per-old)/4
 	}
 	w.perRecord.Store(max(per, 1))
-	old := w.perOutput.Load()
-	w.perOutput.Store(old + (made/int64(records)-old)/4)
+	old, each := w.perOutput.Load(), made/int64(records)
+	w.perOutput.Store(max(each, old+(each-old)/4))
 }
 
 // hangs is told when a call hung: a handler that used to be quick may have become
@@ -199,7 +219,7 @@ func (w *crew) work(ctx context.Context) {
 	defer w.running.Done()
 	h := newHand(w.c)
 	for {
-		p, ok := w.next()
+		p, reserved, ok := w.next()
 		if !ok {
 			return
 		}
@@ -208,9 +228,11 @@ func (w *crew) work(ctx context.Context) {
 			w.offer(ctx, p)
 		}
 		if b == nil {
+			w.made(-reserved)
 			continue
 		}
 		start := w.c.now()
+		h.reserved = reserved
 		w.watch.begin(h, len(b.taken))
 		records := len(b.taken)
 		left := h.handle(b)
@@ -221,7 +243,7 @@ func (w *crew) work(ctx context.Context) {
 		}
 		w.c.tenants.handled(left.slot)
 		w.c.metrics.handled(len(left.taken), took)
-		w.c.dispatchBatch(ctx, left, h.extra)
+		w.c.dispatchBatch(ctx, left, h.extra, h.reserved)
 	}
 }
 

@@ -119,7 +119,8 @@ func (w *watch) deafer(c *crew, now time.Time) (found, deaf int) {
 		if h.deaf && !h.replaced && w.replaced < mostDeaf {
 			h.replaced = true
 			w.replaced++
-			c.replace(1)
+			c.replace(1, hand.reserved)
+			hand.reserved = 0
 		}
 		w.hung[hand] = h
 	}
@@ -135,7 +136,7 @@ func (w *watch) back(c *crew, h *hand) {
 	}
 	if was.replaced {
 		w.replaced--
-		c.replace(-1)
+		c.replace(-1, 0)
 	}
 }
 
@@ -146,8 +147,10 @@ func (w *watch) deafCalls() int {
 	return w.deaf
 }
 
-// replace allows n workers more, for as many as do not come back.
-func (w *crew) replace(n int) {
+// replace allows n workers more, for as many as do not come back, and gives back
+// what was reserved for what they would make.
+func (w *crew) replace(n int, reserved int64) {
+	w.made(-reserved)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.most += n

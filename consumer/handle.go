@@ -42,6 +42,8 @@ type hand struct {
 	lost  int64 // bytes that dead letters will make
 	cut   []int // how much of tails went away with the batch
 
+	reserved int64 // bytes that the batch is expected to become; the watch's while it is handled
+
 	taken   []lane.Taken[item] // scratch
 	touched int64              // keeps lookAhead from being optimised away
 }
@@ -255,8 +257,9 @@ func (h *hand) refused(err error) bool {
 }
 
 // dispatch hands the messages of b to their sinks. It waits while a sink's
-// channel is full: that is how a slow sink holds the handlers.
-func (c *Consumer) dispatchBatch(ctx context.Context, b *batch, extra int64) {
+// channel is full: that is how a slow sink holds the handlers. What was reserved for
+// it is given back when what it became is counted.
+func (c *Consumer) dispatchBatch(ctx context.Context, b *batch, extra, reserved int64) {
 	if !b.mayGo(ctx) {
 		b.undo(c.now())
 	}
@@ -268,7 +271,9 @@ func (c *Consumer) dispatchBatch(ctx context.Context, b *batch, extra int64) {
 	}
 	p := b.part
 	c.totals.handled.Add(int64(len(b.taken)))
-	c.settle(p, p.handled(b, extra))
+	s := p.handled(b, extra)
+	s.made -= reserved
+	c.settle(p, s)
 	for _, r := range b.rejects {
 		c.deadLetter(b, r.record, r.why)
 	}

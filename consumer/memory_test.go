@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/weir-kafka/weir/consumer"
+	"github.com/weir-kafka/weir/handlers"
 	"github.com/weir-kafka/weir/sink"
 )
 
@@ -149,5 +150,27 @@ func TestRecordsLargerThanTheShareFlowAmongTinyOnes(t *testing.T) {
 			l.Errorf("state %s with %d bytes held, want open with 0", r.State, r.HeldBytes)
 		}
 		m.mustEnd()
+	})
+}
+
+// Handlers that wait, and make much of little: as many at the same time as have room
+// for what they make.
+func TestWhatWaitingHandlersMakeStaysWithinTheBudget(t *testing.T) {
+	inLab(t, 4, func(l *lab) {
+		l.produce(4, 1000, 1000)
+		cfg := l.config()
+		cfg.Memory = 16 << 20
+		m := l.run(cfg, l.to(handlers.Func(func(_ context.Context, rec *handlers.Record, emit handlers.Emit) error {
+			time.Sleep(20 * time.Millisecond)
+			emit(sink.Message{Key: rec.Key, Value: make([]byte, 256<<10)})
+			return nil
+		})))
+		l.until(10*time.Minute, "delivered", func() bool { return l.ledger.distinct() == 4000 })
+		time.Sleep(2 * time.Second)
+		m.mustEnd()
+		if r := m.Explain(); r.Totals.MaxHeld > int64(cfg.Memory) {
+			t.Errorf("held %d of %d bytes", r.Totals.MaxHeld, cfg.Memory)
+		}
+		l.settled(4, 1000)
 	})
 }

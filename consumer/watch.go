@@ -94,7 +94,7 @@ func (w *watch) look(ctx context.Context, c *crew) bool {
 		}
 		if was.records > 1 { // one record has nobody to hold up
 			if handled, extra := h.takeAway(word); handled != nil {
-				c.running.Go(func() { c.c.dispatchBatch(ctx, handled, extra) })
+				c.running.Go(func() { c.c.dispatchBatch(ctx, handled, extra, 0) })
 			}
 		}
 		c.hangs(ctx)
