@@ -135,7 +135,8 @@ type sinkGate struct {
 	gate    flow.Gate
 	pace    float64  // messages a second that it can, as last known
 	given   decaying // messages
-	written int64
+	done    int64    // messages that the sink took, or gave an end to by refusing them
+	entered int64
 	refused bool
 	wins    uint64    // when it refused
 	why     string    // it did
@@ -245,7 +246,6 @@ func (g *sinkGates) step(c *Consumer, now time.Time, fetch time.Duration) (views
 		fan += g.sinks[i].given.sum
 		waiting += float64(s.load.waiting())
 	}
-	free = max(int(g.handled.sum), startRecords)
 	upstream := float64(c.heldRecords.Load())
 	if fan > 0 {
 		upstream = max(upstream-waiting*g.handled.sum/fan, 0)
@@ -259,13 +259,13 @@ func (g *sinkGates) step(c *Consumer, now time.Time, fetch time.Duration) (views
 			ratio = g.sinks[i].given.sum / g.handled.sum
 		}
 		views[i] = g.sinks[i].step(s, now, int(upstream*ratio), fetch)
-		views[i].takes = g.sinks[i].takes(&views[i], s.load.waiting(), ratio, free)
+		views[i].takes = g.sinks[i].takes(&views[i], s.load.waiting(), ratio, int(g.handled.sum))
 	}
-	return views, g.search.step(now, wins, c.totals.polled.Load()), free
+	return views, g.search.step(now, wins, c.totals.polled.Load()), max(int(g.handled.sum), startRecords)
 }
 
 func (g *sinkGate) step(s *writeStage, now time.Time, upstream int, fetch time.Duration) sinkView {
-	st, waiting, written := s.limiter.Snapshot(), int(s.load.waiting()), s.written.Load()
+	st, waiting, done := s.limiter.Snapshot(), int(s.load.waiting()), s.written.Load()+s.rejected.Load()
 	v := sinkView{name: s.name, final: s.final, until: st.HoldUntil}
 	switch {
 	case !st.HoldUntil.After(now):
@@ -286,7 +286,7 @@ func (g *sinkGate) step(s *writeStage, now time.Time, upstream int, fetch time.D
 		g.filled = now
 	}
 	in := flow.GateInput{
-		Queued: max(waiting-s.setAside(), 0), Done: int(written - g.written), Bytes: int(s.c.held.Load()), HoldUntil: v.until,
+		Queued: max(waiting-s.setAside(), 0), Done: int(done - g.done), Bytes: int(s.c.held.Load()), HoldUntil: v.until,
 	}
 	if now.Sub(g.filled) < fullFor {
 		in.Queued += upstream
@@ -296,14 +296,14 @@ func (g *sinkGate) step(s *writeStage, now time.Time, upstream int, fetch time.D
 	if fetch > 0 { // the time until it is looked at again runs before the client is told
 		in.Fetch = fetch + reconcileEvery
 	}
-	g.written, g.stepped = written, now
+	g.done, g.stepped = done, now
 	v.gate, _ = g.gate.Step(now, in)
 	v.wait, v.low, v.high = g.gate.Wait()
 	if v.wait > 0 {
 		g.pace = float64(in.Queued) / v.wait.Seconds()
 	}
-	if waiting > 0 {
-		g.busy = now
+	if entered := s.load.entered.Load(); waiting > 0 || entered != g.entered { // a quick sink is never seen with work
+		g.busy, g.entered = now, entered
 	}
 	v.used = !g.busy.IsZero() && now.Sub(g.busy) < usedFor
 	return v
@@ -311,16 +311,17 @@ func (g *sinkGate) step(s *writeStage, now time.Time, upstream int, fetch time.D
 
 // takes returns how many records may be taken for the sink beside those that are
 // held: a fetch brings in a moment what a slow sink works at for minutes. A record
-// becomes ratio messages.
-func (g *sinkGate) takes(v *sinkView, waiting int64, ratio float64, free int) int {
-	most := max((v.high+aboveHigh-v.wait).Seconds()*g.pace, 0)
+// becomes ratio messages; while the sink is not what bounds the work, as many records
+// may be taken as were handled lately.
+func (g *sinkGate) takes(v *sinkView, waiting int64, ratio float64, handled int) int {
+	most, least, each := max((v.high+aboveHigh-v.wait).Seconds()*g.pace, 0), 0, max(ratio, 1)
 	switch {
 	case g.pace == 0:
 		most = max(startRecords-float64(waiting), 0)
 	case g.stepped.Sub(g.filled) >= fullFor:
-		return max(int(most), free)
+		most, least = max(most, startRecords), handled-int(float64(waiting)/each) // what waits shows soon what bounds the work
 	}
-	return int(most / max(ratio, 1))
+	return max(int(math.Ceil(most/each)), least) // one, if there is room for a part of one
 }
 
 // refuse holds what a sink that refused is not ready for: not only for as long

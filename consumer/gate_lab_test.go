@@ -4,6 +4,7 @@ package consumer_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/weir-kafka/weir/consumer"
 	"github.com/weir-kafka/weir/flow"
+	"github.com/weir-kafka/weir/handlers"
 	"github.com/weir-kafka/weir/sink"
 )
 
@@ -194,6 +196,66 @@ func TestAQuickSinkGetsAllThereIsBetweenTwoLooks(t *testing.T) {
 		l.until(5*time.Second, "delivered", func() bool { return l.ledger.distinct() == 80_000 })
 		if took := time.Since(begin); took > 200*time.Millisecond {
 			t.Errorf("80,000 records took %s, want less than two looks", took)
+		}
+		m.mustEnd()
+	})
+}
+
+// A sink that takes all at once beside one that is down: it is hardly ever seen with
+// work, and is in use all the same.
+func TestAQuickSinkIsServedWhileAnotherIsDown(t *testing.T) {
+	inLab(t, 4, func(l *lab) {
+		l.ledger.unordered = true
+		p := l.to(handlers.Func(func(_ context.Context, rec *handlers.Record, emit handlers.Emit) error {
+			m := rec.Message()
+			if string(rec.Value) == "0" {
+				m.Route = "down"
+			}
+			emit(m)
+			return nil
+		}))
+		down := sink.Func(func(context.Context, []sink.Message) error { return flow.Overloaded(errSink, 0) })
+		p.Routes = map[string]consumer.Output{"down": {Sink: down}}
+		m := l.run(l.config(), p)
+		for k := range 40 {
+			l.produce(4, 100, 100)
+			time.Sleep(time.Second)
+			if got, want := l.ledger.distinct(), 4*99*(k+1); got != want {
+				t.Fatalf("second %d: %d delivered, want %d", k, got, want)
+			}
+		}
+		m.mustEnd()
+	})
+}
+
+// What a sink refuses for good it has dealt with: it is no slower for that, and its
+// queue stays as short.
+func TestASinkThatRejectsEverythingIsNoSlowSink(t *testing.T) {
+	inLab(t, 4, func(l *lab) {
+		for range 8 {
+			l.produce(4, 10_000, 1000)
+		}
+		l.ledger.unordered = true
+		var bad atomic.Bool
+		l.ledger.before = func(context.Context, []sink.Message) error {
+			if bad.Load() {
+				return flow.Permanent(errSink)
+			}
+			return nil
+		}
+		p := consumer.Pipeline{
+			Sink: consumer.Output{Sink: newSlowSink(l.ledger, 8, 5*time.Millisecond)}, DeadLetter: consumer.Output{Sink: &letters{}},
+		}
+		p.Sink.Limit.Fixed = 8
+		m := l.run(l.config(), p)
+		time.Sleep(20 * time.Second)
+		bad.Store(true)
+		for k := range 300 {
+			time.Sleep(100 * time.Millisecond)
+			r := m.Explain()
+			if s := r.Sinks[0]; s.Wait > 3*time.Minute || r.HeldRecords > 120_000 {
+				t.Fatalf("after %d looks %d records are held for %s, want at most 120,000 for the 75 s that it needs for them", k, r.HeldRecords, s.Wait)
+			}
 		}
 		m.mustEnd()
 	})

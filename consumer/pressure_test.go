@@ -167,3 +167,35 @@ func TestNothingMakesPartitionsFlap(t *testing.T) {
 		}
 	}
 }
+
+// A record may be taken as soon as there is room for a part of what it becomes, and
+// not many more of those that become many.
+func TestWhatMayBeTakenCountsWhatARecordBecomes(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		pace, ratio      float64
+		idle             time.Duration // since the sink was what bounds the work
+		waiting, handled int
+		wait             time.Duration
+		want             int
+	}{
+		"a message each":                  {pace: 100, ratio: 1, want: 1100},
+		"filtered":                        {pace: 100, ratio: 0.1, want: 1100},
+		"ten each":                        {pace: 100, ratio: 10, want: 110},
+		"more than the sink does in time": {pace: 10, ratio: 1000, want: 1},
+		"the queue is full":               {pace: 10, ratio: 1000, wait: 11 * time.Second, want: 0},
+		"nothing is known":                {ratio: 1000, want: 10},
+		"nothing is known, and enough":    {ratio: 1, waiting: 10_000, want: 0},
+		"idle":                            {pace: 100, ratio: 1, idle: time.Minute, want: startRecords},
+		"idle, ten each":                  {pace: 100, ratio: 10, idle: time.Minute, want: startRecords / 10},
+		"idle, and much was handled":      {pace: 100, ratio: 10, idle: time.Minute, handled: 5000, want: 5000},
+		"idle until a moment ago":         {pace: 100, ratio: 10, idle: time.Minute, handled: 5000, waiting: 9000, want: 4100},
+	}
+	for name, tt := range tests {
+		g := sinkGate{pace: tt.pace, stepped: noon, filled: noon.Add(-tt.idle)}
+		v := sinkView{high: 10 * time.Second, wait: tt.wait}
+		if got := g.takes(&v, int64(tt.waiting), tt.ratio, tt.handled); got != tt.want {
+			t.Errorf("%s: %d records, want %d", name, got, tt.want)
+		}
+	}
+}

@@ -118,6 +118,7 @@ func (s *writeStage) reject(sp span, err error) {
 		return
 	}
 	s.load.ended.Add(1)
+	s.rejected.Add(1)
 	head, rest := sp, sp
 	head.to, rest.from = sp.from+1, sp.from+1
 	switch {

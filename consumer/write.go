@@ -34,6 +34,7 @@ type writeStage struct {
 
 	wins      atomic.Uint64 // calls in which something was delivered
 	written   atomic.Int64  // messages acknowledged
+	rejected  atomic.Int64  // messages given to the dead letters
 	load      load
 	pace      pace
 	deadlines deadlines
