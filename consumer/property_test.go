@@ -30,6 +30,8 @@ type world struct {
 	order      consumer.Order
 	partitions int32 // with faults
 	tenant     func(*handlers.Record) string
+	timeout    time.Duration // of a handler call
+	large      int           // bytes of a value, about
 
 	mu       sync.Mutex
 	wrong    []string
@@ -88,6 +90,14 @@ func (w *world) domain(p sink.Position, key []byte) string {
 	return fmt.Sprintf("%d/%s", p.Partition, key)
 }
 
+// fan is how many messages a record becomes: few, or as many as a list has.
+func (w *world) fan(p sink.Position) int {
+	if w.chance(p, "list", 40) == 0 {
+		return 6 + w.chance(p, "length", 300)
+	}
+	return w.chance(p, "fan", 6)
+}
+
 var routes = []string{"", "b", "c"}
 
 // route is where message i of a record goes.
@@ -128,7 +138,7 @@ func (w *world) Handle(ctx context.Context, rec *handlers.Record, emit handlers.
 		if w.handled[pos.String()]++; w.handled[pos.String()] > 1 {
 			w.blame("%s was handled again after it had succeeded", pos)
 		}
-		w.emitted[pos.String()] = rec.Attempt<<8 | messages
+		w.emitted[pos.String()] = rec.Attempt<<16 | messages
 	}
 	return err
 }
@@ -142,17 +152,26 @@ func (w *world) act(ctx context.Context, rec *handlers.Record, pos sink.Position
 		wait(ctx, time.Duration(w.chance(pos, "how slow", 5))*time.Second)
 	case 2, 3, 4:
 		wait(ctx, time.Millisecond)
+	case 5:
+		if w.chance(pos, "deaf", 10) == 0 && rec.Attempt == 1 {
+			time.Sleep(w.timeout + time.Duration(w.chance(pos, "how deaf", 20))*time.Second)
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return 0, err
 	}
 	if w.steady(pos) {
 		for _, route := range routes {
-			emit(sink.Message{Key: rec.Key, Value: rec.Value, Route: route, Headers: []sink.Header{{Key: "attempt", Value: []byte("1")}}})
+			emit(sink.Message{Key: rec.Key, Value: rec.Value, Route: route, Headers: []sink.Header{{Key: "attempt", Value: []byte(strconv.Itoa(rec.Attempt))}}})
 		}
 		return len(routes), nil
 	}
-	n := w.chance(pos, "fan", 6)
+	n := w.fan(pos)
 	for i := range n {
 		m := rec.Message()
-		if i%2 == 1 {
+		if n > 5 {
+			m.Value = rec.Value[:1:1]
+		} else if i%2 == 1 {
 			m.Value = []byte("x" + string(rec.Value))
 		}
 		m.Headers = []sink.Header{{Key: "attempt", Value: []byte(strconv.Itoa(rec.Attempt))}}
@@ -200,7 +219,7 @@ func (w *world) ended(partitions, n int) {
 			if w.handled[pos.String()] != 1 && !dead {
 				w.blame("%s was handled %d times and is no dead letter", pos, w.handled[pos.String()])
 			}
-			for i := range w.emitted[pos.String()] & 255 {
+			for i := range w.emitted[pos.String()] & 0xffff {
 				id := pos
 				id.Index = int32(i)
 				if route := w.route(pos, i); w.sinks[route].acked[id.String()] == 0 && !dead {
@@ -223,12 +242,15 @@ func (w *world) calm() {
 }
 
 // produceRandom writes n records to each partition, some without a key.
-func (l *lab) produceRandom(rnd *rand.Rand, partitions, n int) {
+func (l *lab) produceRandom(rnd *rand.Rand, partitions, n, large int) {
 	keys := 1 + rnd.IntN(60)
 	var recs []*kgo.Record
 	for p := range partitions {
 		for i := range n {
 			r := &kgo.Record{Topic: topic, Partition: int32(p), Value: []byte(strconv.Itoa(i))}
+			if large > 0 {
+				r.Value = append(r.Value, make([]byte, rnd.IntN(2*large))...)
+			}
 			if k := rnd.IntN(keys + 1); k > 0 {
 				r.Key = []byte("k" + strconv.Itoa(k))
 			}
@@ -279,9 +301,16 @@ func survive(t *testing.T, tenants bool) {
 // survives runs a pipeline in w to its end.
 func (l *lab) survives(w *world, rnd *rand.Rand, partitions, n int) {
 	l.Helper()
-	l.produceRandom(rnd, partitions, n)
 	cfg := l.config()
 	cfg.Order = w.order
+	if rnd.IntN(2) == 0 {
+		cfg.HandlerTimeout = time.Duration(1+rnd.IntN(100)) * 20 * time.Millisecond
+	}
+	w.timeout = min(cfg.HandlerTimeout, time.Minute)
+	if rnd.IntN(2) == 0 {
+		cfg.Memory, w.large = 16<<20, 20<<10
+	}
+	l.produceRandom(rnd, partitions, n, w.large)
 	if w.tenant != nil {
 		cfg.Tenant.Limit = rnd.IntN(3) * rnd.IntN(20)
 		cfg.Tenant.Rate.Count = float64(rnd.IntN(2) * (1 + rnd.IntN(500)))
@@ -290,6 +319,12 @@ func (l *lab) survives(w *world, rnd *rand.Rand, partitions, n int) {
 		o := consumer.Output{Sink: w.sinks[name]}
 		if rnd.IntN(2) == 0 {
 			o.Limit.Fixed = 1 + rnd.IntN(8)
+		}
+		switch rnd.IntN(6) {
+		case 0:
+			o.Rate.Count = float64(10 + rnd.IntN(500))
+		case 1:
+			o.Rate.Bytes = consumer.Bytes(1+rnd.IntN(64)) << 14
 		}
 		return o
 	}
@@ -310,6 +345,14 @@ func (l *lab) survives(w *world, rnd *rand.Rand, partitions, n int) {
 		}
 		return l.committed(int32(partitions)) == int64(steady)
 	})
+	for _, s := range m.Explain().Sinks {
+		if s.QueuedMessages != 0 || s.InFlight != 0 || s.Deaf != 0 {
+			l.Errorf("seed %d: sink %s counts %d queued messages, %d calls in flight, %d deaf", w.seed, s.Name, s.QueuedMessages, s.InFlight, s.Deaf)
+		}
+	}
+	if most := m.Explain().Totals.MaxHeld; most > int64(cfg.Memory) {
+		l.Errorf("seed %d: %d bytes were held of %d", w.seed, most, cfg.Memory)
+	}
 	if r := m.Explain(); r.HeldBytes != 0 || r.HeldRecords != 0 {
 		l.Errorf("seed %d: %d bytes and %d records are still counted", w.seed, r.HeldBytes, r.HeldRecords)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -25,7 +26,8 @@ type trial struct {
 	acked   map[string]int
 	unknown map[string]bool // written, but the call said otherwise
 	newest  map[string]place
-	wild    bool // until the calm
+	wild    bool      // until the calm
+	hangs   time.Time // until when all calls hang and heed nothing
 }
 
 type place struct {
@@ -47,7 +49,11 @@ func (s *trial) Write(ctx context.Context, batch []sink.Message) error {
 	mode, pause := 0, s.rnd.IntN(20)
 	if s.wild {
 		mode = s.rnd.IntN(14)
+		if s.rnd.IntN(300) == 0 {
+			s.hangs = time.Now().Add(time.Duration(s.rnd.IntN(60)) * time.Second)
+		}
 	}
+	hangs := time.Until(s.hangs)
 	domains := map[string]bool{}
 	bytes := 0
 	for i := range batch {
@@ -66,6 +72,7 @@ func (s *trial) Write(ctx context.Context, batch []sink.Message) error {
 	}
 	before := contents(batch)
 	w.mu.Unlock()
+	time.Sleep(hangs)
 	switch mode {
 	case 1:
 		<-ctx.Done() // hangs until its time is up
@@ -91,7 +98,7 @@ func contents(batch []sink.Message) string {
 	var b strings.Builder
 	for i := range batch {
 		m := &batch[i]
-		fmt.Fprintf(&b, "%s %s=%s %v\n", m.Source, m.Key, m.Value, m.Headers)
+		fmt.Fprintf(&b, "%s %s=%x %v\n", m.Source, m.Key, crc32.ChecksumIEEE(m.Value), m.Headers)
 	}
 	return b.String()
 }
@@ -116,7 +123,11 @@ func (s *trial) outcome(ctx context.Context, mode int, batch []sink.Message) err
 	case 3:
 		return errors.New("down")
 	case 4:
-		return flow.Overloaded(errors.New("full"), time.Duration(s.rnd.IntN(200))*time.Millisecond)
+		after := time.Duration(s.rnd.IntN(200)) * time.Millisecond
+		if s.rnd.IntN(10) == 0 {
+			after *= 100
+		}
+		return flow.Overloaded(errors.New("full"), after)
 	case 5:
 		s.take(batch, true) // the effect is there, the answer is not
 		return errors.New("connection lost")
@@ -192,7 +203,7 @@ func (s *trial) take(batch []sink.Message, unknown bool) {
 		s.unknown[id] = unknown
 		rec := m.Source
 		rec.Index = 0
-		if got, want := string(m.Headers[0].Value), strconv.Itoa(w.emitted[rec.String()]>>8); got != want {
+		if got, want := string(m.Headers[0].Value), strconv.Itoa(w.emitted[rec.String()]>>16); got != want {
 			w.blame("sink %q: %s comes from attempt %s, and %s succeeded", s.name, id, got, want)
 		}
 	}
