@@ -135,7 +135,9 @@ type out struct {
 
 // seal computes the lane groups.
 func (o *out) seal() {
-	o.ends = o.ends[:0]
+	if o.ends = o.ends[:0]; len(o.recs) > 0 && cap(o.ends) == 0 {
+		o.ends = make([]int32, 0, len(o.batch.groups))
+	}
 	for i := 1; i <= len(o.recs); i++ {
 		if i == len(o.recs) || o.batch.states[o.recs[i]].group != o.batch.states[o.recs[i-1]].group {
 			o.ends = append(o.ends, int32(i))
@@ -147,6 +149,9 @@ func (o *out) seal() {
 func (b *batch) begin(p *partition, attempt int32) {
 	b.part, b.gen, b.slot, b.plain, b.even = p, p.gen, b.taken[0].Slot, true, nil
 	b.states, b.groups = b.states[:0], b.groups[:0]
+	if p.keyed && cap(b.groups) == 0 { // nearly every record is in a lane of its own
+		b.groups = make([]group, 0, cap(b.taken))
+	}
 	for i := range b.taken {
 		l := b.taken[i].Lane
 		if n := len(b.groups); n == 0 || l < 0 || b.groups[n-1].lane != l {
