@@ -69,6 +69,7 @@ type partition struct {
 	oldestSince  time.Time // when it became the oldest
 	state        State     // fetching, as decided by pressure
 	pausedAt     time.Time // when it was paused last
+	over         bool      // more than its share was held, and has not fallen to half of it
 	reasons      []string
 	failure      error // a fatal fetch error
 	fetchErr     error // of the last fetch; the client tries again

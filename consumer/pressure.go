@@ -47,6 +47,7 @@ type partView struct {
 	paused   bool      // as decided last
 	pausedAt time.Time // when it was paused last
 	held     int64
+	over     bool // it was paused for its share, and has not worked off half of that
 	behind   bool // the broker has records that were not taken
 	mapWhole bool
 	failure  error
@@ -62,6 +63,7 @@ type ruling struct {
 
 type partRuling struct {
 	paused  bool
+	over    bool
 	reasons []string
 }
 
@@ -233,7 +235,9 @@ func shareOf(budget int64, parts int) int64 {
 }
 
 func decidePart(p *partView, share int64, mayPause bool) (r partRuling) {
-	if p.held > share && mayPause || p.paused && p.held > share/2 {
+	// One that was paused with all others is held to its share, and not to half of it:
+	// what it has may be stuck, and the rest of it must go on.
+	if r.over = p.held > share && (mayPause || p.paused) || p.over && p.held > share/2; r.over {
 		r.reasons = append(r.reasons, "share")
 	}
 	if !p.mapWhole {

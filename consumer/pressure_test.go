@@ -107,8 +107,10 @@ func TestAPartitionIsPausedForItsOwnReasons(t *testing.T) {
 		"within its share":         {partView{held: 400, mapWhole: true}, false, nil},
 		"over its share":           {partView{held: 401, mapWhole: true}, true, []string{"share"}},
 		"over it just after":       {partView{held: 401, mapWhole: true, pausedAt: noon.Add(-9 * time.Second)}, false, nil},
-		"not yet below half":       {partView{held: 201, mapWhole: true, paused: true, pausedAt: noon}, true, []string{"share"}},
-		"below half":               {partView{held: 200, mapWhole: true, paused: true, pausedAt: noon}, false, nil},
+		"not yet below half":       {partView{held: 201, mapWhole: true, paused: true, over: true, pausedAt: noon}, true, []string{"share"}},
+		"below half":               {partView{held: 200, mapWhole: true, paused: true, over: true, pausedAt: noon}, false, nil},
+		"paused with all, within":  {partView{held: 400, mapWhole: true, paused: true, pausedAt: noon}, false, nil},
+		"paused with all, over":    {partView{held: 401, mapWhole: true, paused: true, pausedAt: noon}, true, []string{"share"}},
 		"the map does not fit":     {partView{}, true, []string{"completion map"}},
 		"failed":                   {partView{mapWhole: true, failure: errors.New("too large")}, true, []string{"failed: too large"}},
 		"retries alone do nothing": {partView{mapWhole: true, retries: 1}, false, []string{"retry"}},
@@ -159,7 +161,7 @@ func TestNothingMakesPartitionsFlap(t *testing.T) {
 					}
 					p.pausedAt = v.now
 				}
-				p.paused = r.parts[i].paused
+				p.paused, p.over = r.parts[i].paused, r.parts[i].over
 			}
 			if r.state != v.state {
 				v.state, v.since = r.state, v.now

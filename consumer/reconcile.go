@@ -96,7 +96,7 @@ func (p *partition) decided(r partRuling, all State, now time.Time) (was, ours b
 		return false, false
 	}
 	was = p.state == StatePaused
-	p.reasons = r.reasons
+	p.reasons, p.over = r.reasons, r.over
 	switch {
 	case r.paused:
 		if !was {
@@ -142,7 +142,7 @@ func (p *partition) view() partView {
 	defer p.mu.Unlock()
 	last, _, taken := p.tracker.Last()
 	return partView{
-		paused: p.state == StatePaused, pausedAt: p.pausedAt, held: p.held, mapWhole: p.mapWhole || p.tracker.Beyond() == 0,
+		paused: p.state == StatePaused, pausedAt: p.pausedAt, held: p.held, over: p.over, mapWhole: p.mapWhole || p.tracker.Beyond() == 0,
 		behind: taken && last+1 < p.end, failure: p.failure, retries: len(p.parked) + len(p.redos),
 	}
 }
