@@ -260,3 +260,32 @@ func TestASinkThatRejectsEverythingIsNoSlowSink(t *testing.T) {
 		m.mustEnd()
 	})
 }
+
+// A slow sink with a backlog keeps no worker from the others: there are few of them
+// while handlers are quick.
+func TestASlowSinkKeepsNoWorkerFromTheOthers(t *testing.T) {
+	inLab(t, 4, func(l *lab) {
+		slowly := newLedger()
+		p := l.to(handlers.Func(func(_ context.Context, rec *handlers.Record, emit handlers.Emit) error {
+			m := rec.Message()
+			if len(rec.Value) < 2 {
+				m.Route = "slow"
+			}
+			emit(m)
+			return nil
+		}))
+		p.Routes = map[string]consumer.Output{"slow": {Sink: newSlowSink(slowly, 1, 500*time.Millisecond)}}
+		cfg := l.config()
+		cfg.Order = consumer.OrderNone // with keys some share their lanes with those that wait
+		l.ledger.unordered = true
+		m := l.run(cfg, p)
+		for k := range 60 {
+			l.produce(4, 100, 100)
+			time.Sleep(time.Second)
+			if got, want := l.ledger.distinct(), 4*90*(k+1); got != want {
+				t.Fatalf("second %d: %d delivered, want %d; the slow sink has %d", k, got, want, slowly.distinct())
+			}
+		}
+		m.mustEnd()
+	})
+}

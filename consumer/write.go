@@ -100,7 +100,8 @@ func algorithm(name string, l LimitConfig) flow.Algorithm {
 
 // send hands a sealed out to the stage. It blocks while the channel is full and
 // returns false when ctx ended first. With tenants it never blocks: what each may
-// have waiting is bounded before it is taken from its lanes.
+// have waiting is bounded before it is taken from its lanes. Nor does it beside other
+// sinks: a worker that waits for one has nothing for the others, and there are few.
 func (s *writeStage) send(ctx context.Context, o *out) bool {
 	s.load.entered.Add(int64(len(o.msgs)))
 	if s.queue.fair != nil {
@@ -108,6 +109,14 @@ func (s *writeStage) send(ctx context.Context, o *out) bool {
 		s.queue.fair.put(span{out: o, to: len(o.msgs)}, false) // dispatchBatch has counted it
 		s.mu.Unlock()
 		s.wake()
+		return true
+	}
+	if len(s.c.routes) > 0 {
+		select {
+		case s.in <- o:
+		default:
+			s.enqueue(o)
+		}
 		return true
 	}
 	select {
