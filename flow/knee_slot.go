@@ -8,6 +8,13 @@ import (
 const (
 	shortestSlot = 25 * time.Millisecond
 	longestSlot  = shortestSlot << 10 // 25.6 s
+
+	// What slow start takes for the base is by far too low where few calls are
+	// answered in a step and some are much quicker than others, and where slots are
+	// long the next dip is minutes away. So there the first dip is soon: r3235044798-131
+	// of the random sinks is .15 without it.
+	longSlot = shortestSlot << 5 // 800 ms
+	firstDip = 8                 // slots
 )
 
 // grid divides wall-clock time into slots. Their edges are multiples of their
@@ -18,6 +25,7 @@ type grid struct {
 	dipEvery time.Duration
 	dipSlots int64
 	dipSoon  bool
+	dipFirst bool // none was since slow start
 }
 
 // phase is the part that a slot plays.
@@ -52,13 +60,16 @@ func (g *grid) dips(slot int64) bool {
 	for every < g.dipSlots {
 		every *= 2
 	}
-	if g.dipSoon {
+	switch {
+	case g.dipFirst && g.length >= longSlot:
+		every = firstDip
+	case g.dipSoon:
 		every = max(int64(3200*time.Millisecond/g.length), 16)
 	}
 	if slot%every != 0 {
 		return false
 	}
-	g.dipSoon = false
+	g.dipSoon, g.dipFirst = false, false
 	return true
 }
 

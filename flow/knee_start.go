@@ -55,6 +55,7 @@ func (r *reading) add(o *reading) {
 
 // cruise goes over from doubling to holding the elasticity.
 func (k *knee) cruise(limit float64) {
+	k.grid.dipFirst = k.mode == kneeStart
 	k.mode, k.limit = kneeCruise, k.clamp(limit)
 	k.before = reading{}
 }
