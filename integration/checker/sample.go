@@ -1,0 +1,71 @@
+package checker
+
+import "github.com/weir-kafka/weir/integration/ledger"
+
+// What a process may use beside its budget: see I8.
+const (
+	rssShare = 1.15
+	rssFloor = 64 << 20
+)
+
+func (c *check) sampled(e *ledger.Event) {
+	s := e.Sample
+	if s == nil {
+		return
+	}
+	c.report.Figures["samples"]++
+	if s.Budget > 0 && s.HeldBytes > s.Budget {
+		c.blame(Memory, e.Partition, "instance %d held %d bytes of %d at %s", e.Instance, s.HeldBytes, s.Budget, e.At)
+	}
+	if most := int64(rssShare*float64(s.Budget)) + rssFloor; s.Budget > 0 && s.RSS > most {
+		c.blame(Memory, e.Partition, "instance %d had %d bytes resident at %s, at most %d are allowed", e.Instance, s.RSS, e.At, most)
+	}
+	if s.Baseline > 0 && s.Goroutines > s.Baseline {
+		c.blame(Leak, e.Partition, "%d goroutines are left, %d more than before", s.Goroutines, s.Goroutines-s.Baseline)
+	}
+}
+
+// read judges what is exported of a partition. While there are faults the
+// process may not know better; but it must not know more than there is.
+func (c *check) read(e *ledger.Event) {
+	r := e.Reading
+	if r == nil {
+		return
+	}
+	p := c.part(e.Partition)
+	was, again := p.last[e.Instance]
+	p.last[e.Instance] = lastRead{c.n, *r}
+	open := false
+	for _, s := range p.open {
+		open = open || s.instance == e.Instance
+	}
+	lie := func(what string, got int64, want ...any) {
+		c.blame(Telemetry, e.Partition, "instance %d exported %s %d of %s/%d at %s, and it was %v",
+			e.Instance, what, got, e.Topic, e.Partition.Partition, e.At, want)
+	}
+	switch {
+	case !open && again && p.ended[e.Instance] < was.at:
+		c.blame(Telemetry, e.Partition, "instance %d exported %s/%d at %s, which it had given back a scrape before", e.Instance, e.Topic, e.Partition.Partition, e.At)
+		return
+	case r.Committed > p.most:
+		lie("committed", r.Committed, "never more than", p.most)
+		return
+	case !c.calm || !again:
+		return
+	}
+	for _, v := range []struct {
+		what            string
+		got, want, then int64
+	}{
+		{"lag", r.Lag, r.TrueLag, was.reading.TrueLag},
+		{"committed", r.Committed, r.TrueCommitted, was.reading.TrueCommitted},
+		{"in flight", r.InFlight, r.TrueInFlight, was.reading.TrueInFlight},
+	} {
+		if v.want < 0 || v.then < 0 {
+			continue
+		}
+		if v.got < min(v.want, v.then) || v.got > max(v.want, v.then) {
+			lie(v.what, v.got, v.then, "to", v.want)
+		}
+	}
+}
