@@ -53,8 +53,8 @@ type Consumer struct {
 	work context.Context
 	stop context.CancelCauseFunc // ends taking with an error
 
-	commitMu  sync.Mutex // one commit at a time: snapshot, send, apply
-	committer string     // the member id of the last commit
+	commitMu  turn   // one commit at a time: snapshot, send, apply
+	committer string // the member id of the last commit
 
 	mu    sync.RWMutex
 	parts map[tp]*partition
@@ -117,7 +117,7 @@ func New(cfg Config, p Pipeline, opts ...Option) (*Consumer, error) {
 	for _, o := range opts {
 		o(c)
 	}
-	c.started = make(chan struct{})
+	c.started, c.commitMu = make(chan struct{}), newTurn()
 	c.alarm.kick = make(chan struct{}, 1)
 	c.gate = newGate(c.now())
 	if c.handler == nil {

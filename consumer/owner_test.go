@@ -189,3 +189,30 @@ func TestAHandlerThatNeverReturnsDoesNotKeepItsPartitions(t *testing.T) {
 		deaf.mustEnd()
 	})
 }
+
+// A member may be fenced while its commit is on the way, and a commit may have no
+// answer for long: what waits for it must not hold up the clock of a test.
+func TestAMemberFencedDuringACommitGoesOn(t *testing.T) {
+	inLab(t, 1, func(l *lab) {
+		l.produce(1, 100, 100)
+		var silent atomic.Bool
+		l.cluster.ControlKey(int16(kmsg.OffsetCommit), func(kmsg.Request) (kmsg.Response, error, bool) {
+			l.cluster.KeepControl()
+			return nil, nil, silent.Load() // no answer at all
+		})
+		m := l.run(l.config(), l.to(nil))
+		l.until(time.Minute, "all committed", func() bool { return l.committed(0) == 100 })
+		silent.Store(true)
+		l.produce(1, 100, 100)
+		l.until(time.Minute, "all delivered", func() bool { return l.ledger.distinct() == 200 })
+		time.Sleep(2 * time.Second) // the commit has been sent
+		fenced := l.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, TopLevel: true, Err: kerr.UnknownMemberID})
+		if err := fenced.Wait(l.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		silent.Store(false)
+		l.until(5*time.Minute, "all committed after it has joined again", func() bool { return l.committed(0) == 200 })
+		m.mustEnd()
+	})
+}
