@@ -158,6 +158,10 @@ func TestEachAnomalyHasItsClassAndItsNearMissHasNone(t *testing.T) {
 		{"less after an operator's reset", "", story(starts(1, 1), does(1, 1, 0, 1, 2, 3), commits(4, ""),
 			one(ledger.Event{Kind: ledger.Reset, Partition: part, Offset: 2}), commits(2, ""))},
 
+		{"everything again after a reset", "", story(starts(1, 1), does(1, 1, 0, 1, 2, 3, keyless), commits(4, ""),
+			one(ledger.Event{Kind: ledger.Reset, Partition: part}), does(1, 1, 0, 1, 2, 3, keyless), commits(4, ""))},
+		{"out of order after a reset", checker.KeySkip, story(starts(1, 1), does(1, 1, 0), one(ledger.Event{Kind: ledger.Reset, Partition: part}), does(1, 1, 4))},
+
 		{"a key ahead of itself", checker.KeySkip, story(starts(1, 1), does(1, 1, 0, 4))},
 		{"another key ahead", "", story(starts(1, 1), does(1, 1, 0, 2, 4, 1))},
 		{"ahead of a dead letter", "", story(starts(1, 1), does(1, 1, 0, 4), with(does(1, 1, 2), func(e *ledger.Event) { e.Outcome = ledger.DeadLetter }))},
@@ -202,6 +206,7 @@ func TestEachAnomalyHasItsClassAndItsNearMissHasNone(t *testing.T) {
 		{"exported what was committed", "", story(starts(1, 1), does(1, 1, 0), commits(1, ""), reads(ledger.Reading{Committed: 1}))},
 		{"a lag that is over", checker.Telemetry, story(starts(1, 1), kind(ledger.Calm, 0), reads(ledger.Reading{Lag: 9}), reads(ledger.Reading{Lag: 9}))},
 		{"a lag that was there a scrape ago", "", story(starts(1, 1), kind(ledger.Calm, 0), reads(ledger.Reading{Lag: 9, TrueLag: 9}), reads(ledger.Reading{Lag: 9}))},
+		{"a lag that it does not know", "", story(starts(1, 1), kind(ledger.Calm, 0), reads(ledger.Reading{}), reads(ledger.Reading{Lag: -1}))},
 		{"a partition that it had given back", checker.Telemetry, story(starts(1, 1), ends(ledger.Revoked, 1, 1, true), reads(ledger.Reading{}), reads(ledger.Reading{}))},
 		{"a partition that it has just given back", "", story(starts(1, 1), reads(ledger.Reading{}), ends(ledger.Revoked, 1, 1, true), reads(ledger.Reading{}))},
 

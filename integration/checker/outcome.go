@@ -29,7 +29,7 @@ func (c *check) effect(e *ledger.Event) {
 	}
 	if r.lane != nil {
 		c.inOrder(r, s, e)
-	} else if r.last.session == s && !r.last.unknown && r.Standing == ledger.Visible && s != nil {
+	} else if s != nil && !s.reset && r.last.session == s && !r.last.unknown && r.Standing == ledger.Visible {
 		c.blame(KeyNonmonotonic, e.Partition, "%s by %s, again in the same session although it had been acknowledged", name(r.Record), of(e))
 	}
 	c.repeated(r, &r.last, s, e)
@@ -49,7 +49,7 @@ func (c *check) deadLetter(p *partition, r *record, s *session, e *ledger.Event,
 	if !r.Poison {
 		c.report.Figures["dead letters that are no poison"]++
 	}
-	if r.letter.session == s && s != nil && !r.letter.unknown {
+	if s != nil && !s.reset && r.letter.session == s && !r.letter.unknown {
 		c.blame(DupUnbounded, e.Partition, "dead letter %s by %s, again in the same session although it had been acknowledged", name(r.Record), of(e))
 	}
 	c.repeated(r, &r.letter, s, e)
@@ -76,7 +76,7 @@ func (c *check) done(p *partition, r *record, e *ledger.Event) {
 // inOrder judges an effect by the order of its key.
 func (c *check) inOrder(r *record, s *session, e *ledger.Event) {
 	l := r.lane
-	if known, any := l.known[s]; any && r.index <= known {
+	if known, any := l.known[s]; any && r.index <= known && !s.reset {
 		c.blame(KeyNonmonotonic, e.Partition, "%s by %s after %s of the same session had been acknowledged",
 			name(r.Record), of(e), name(l.recs[known].Record))
 	}

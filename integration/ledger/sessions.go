@@ -7,9 +7,10 @@ import "sync"
 type Sessions struct {
 	log *Log
 
-	mu   sync.Mutex
-	last int
-	open map[owner]int
+	mu     sync.Mutex
+	number int
+	last   map[owner]int // open or not
+	open   map[owner]int
 }
 
 type owner struct {
@@ -18,7 +19,9 @@ type owner struct {
 }
 
 // NewSessions returns sessions of which none has begun.
-func NewSessions(l *Log) *Sessions { return &Sessions{log: l, open: make(map[owner]int)} }
+func NewSessions(l *Log) *Sessions {
+	return &Sessions{log: l, last: make(map[owner]int), open: make(map[owner]int)}
+}
 
 // Assign begins sessions. One that the instance has still open for the same
 // partition is lost with that.
@@ -27,9 +30,9 @@ func (s *Sessions) Assign(instance int, ps ...Partition) {
 	defer s.mu.Unlock()
 	for _, p := range ps {
 		s.end(instance, p, Event{Kind: Lost})
-		s.last++
-		s.open[owner{instance, p}] = s.last
-		s.log.Add(Event{Kind: Assigned, Instance: instance, Session: s.last, Partition: p})
+		s.number++
+		s.open[owner{instance, p}], s.last[owner{instance, p}] = s.number, s.number
+		s.log.Add(Event{Kind: Assigned, Instance: instance, Session: s.number, Partition: p})
 	}
 }
 
@@ -61,11 +64,12 @@ func (s *Sessions) end(instance int, p Partition, e Event) { // under mu
 	s.log.Add(e)
 }
 
-// Of returns the session of an instance in a partition, 0 when it has none.
+// Of returns the last session of an instance in a partition, whether it is over
+// or not, 0 when there was none.
 func (s *Sessions) Of(instance int, p Partition) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.open[owner{instance, p}]
+	return s.last[owner{instance, p}]
 }
 
 // Held returns the partitions of which the instance has a session.

@@ -1,0 +1,351 @@
+package proof
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kbin"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/weir-kafka/weir/integration/ledger"
+)
+
+// firstPort is that of node 0.
+const firstPort = 19092
+
+// wire is the network between members and brokers. It stands on the brokers'
+// side: it sees what they get, and what they answer is applied already.
+type wire struct {
+	virtual kfake.VirtualNetwork
+	commits *ledger.Commits
+
+	mu      sync.Mutex
+	conns   map[*brokerConn]bool
+	delays  map[int32][]delay
+	drops   map[kmsg.Key]int // replies to drop
+	dropped map[kmsg.Key]int64
+}
+
+// delay holds back a broker's answers for a while.
+type delay struct {
+	by    time.Duration
+	until time.Time
+}
+
+func newWire() *wire {
+	return &wire{conns: map[*brokerConn]bool{}, delays: map[int32][]delay{}, drops: map[kmsg.Key]int{}, dropped: map[kmsg.Key]int64{}}
+}
+
+// Listen is for the brokers.
+func (w *wire) Listen(network, address string) (net.Listener, error) {
+	ln, err := w.virtual.Listen(network, address)
+	if err != nil {
+		return nil, err
+	}
+	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	n, err := strconv.Atoi(port)
+	return &brokerListener{ln, w, int32(n - firstPort)}, err //nolint:gosec // a few
+}
+
+type brokerListener struct {
+	net.Listener
+	wire *wire
+	node int32
+}
+
+// Accept implements net.Listener.
+func (l *brokerListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	c := &brokerConn{Conn: conn, wire: l.wire, node: l.node, closed: make(chan struct{})}
+	l.wire.mu.Lock()
+	defer l.wire.mu.Unlock()
+	l.wire.conns[c] = true
+	return c, nil
+}
+
+// disconnect ends the connections of a broker.
+func (w *wire) disconnect(node int32) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for c := range w.conns {
+		if c.node == node {
+			c.end()
+		}
+	}
+}
+
+func (w *wire) slow(node int32, by, lasts time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.delays[node] = append(w.delays[node], delay{by, time.Now().Add(lasts)})
+}
+
+func (w *wire) drop(key kmsg.Key, n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.drops[key] += n
+}
+
+// calm ends every fault.
+func (w *wire) calm() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	clear(w.delays)
+	clear(w.drops)
+}
+
+// fate is what becomes of an answer.
+func (w *wire) fate(r request, node int32) (by time.Duration, drop bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if r.instance == 0 {
+		return 0, false
+	}
+	for _, d := range w.delays[node] {
+		if time.Now().Before(d.until) {
+			by = max(by, d.by)
+		}
+	}
+	if w.drops[r.key] > 0 {
+		w.drops[r.key]--
+		w.dropped[r.key]++
+		return by, true
+	}
+	return by, false
+}
+
+// request is what a broker is answering. A connection has one at a time.
+type request struct {
+	key      kmsg.Key
+	version  int16
+	instance int // 0 for none of ours
+	commit   *kmsg.OffsetCommitRequest
+}
+
+// brokerConn is a connection as its broker sees it.
+type brokerConn struct {
+	net.Conn
+	wire *wire
+	node int32
+	in   []byte // of a request that is being read
+
+	closing sync.Once
+	closed  chan struct{}
+
+	mu      sync.Mutex
+	pending []request
+}
+
+// Read implements net.Conn.
+func (c *brokerConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.in = append(c.in, p[:n]...)
+	if len(c.in) >= 4 && len(c.in) == 4+int(binary.BigEndian.Uint32(c.in)) {
+		r := parse(c.in[4:])
+		c.in = c.in[:0]
+		if r.commit != nil && r.instance > 0 {
+			c.wire.commits.Member(r.commit.MemberID, r.instance)
+		}
+		c.mu.Lock()
+		c.pending = append(c.pending, r)
+		c.mu.Unlock()
+	}
+	return n, err
+}
+
+// clientName is the client id of an instance.
+func clientName(instance int) string { return "weir-" + strconv.Itoa(instance) }
+
+func parse(frame []byte) (r request) {
+	b := kbin.Reader{Src: frame}
+	r.key, r.version = kmsg.Key(b.Int16()), b.Int16()
+	b.Int32()
+	if id := b.NullableString(); id != nil {
+		r.instance, _ = strconv.Atoi(strings.TrimPrefix(*id, "weir-"))
+	}
+	if r.key != kmsg.OffsetCommit {
+		return r
+	}
+	req := kmsg.NewPtrOffsetCommitRequest()
+	req.SetVersion(r.version)
+	if req.IsFlexible() {
+		kmsg.SkipTags(&b)
+	}
+	if req.ReadFrom(b.Src) == nil {
+		r.commit = req
+	}
+	return r
+}
+
+var errDropped = errors.New("the answer is lost")
+
+// Write implements net.Conn: it is given one whole answer.
+func (c *brokerConn) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	var r request
+	if len(c.pending) > 0 {
+		r, c.pending = c.pending[0], c.pending[1:]
+	}
+	c.mu.Unlock()
+	by, drop := c.wire.fate(r, c.node)
+	if by > 0 {
+		t := time.NewTimer(by)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-c.closed:
+		}
+	}
+	if r.commit != nil {
+		c.answered(r, p, drop)
+	}
+	if drop {
+		c.end()
+		return 0, errDropped
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *brokerConn) answered(r request, p []byte, dropped bool) {
+	resp := kmsg.NewPtrOffsetCommitResponse()
+	resp.SetVersion(r.version)
+	body := kbin.Reader{Src: p[8:]}
+	if resp.IsFlexible() {
+		kmsg.SkipTags(&body)
+	}
+	if dropped || resp.ReadFrom(body.Src) != nil {
+		c.wire.commits.Gone(r.commit)
+		return
+	}
+	c.wire.commits.Answered(r.commit, resp)
+}
+
+// Close implements net.Conn.
+func (c *brokerConn) Close() error {
+	c.wire.mu.Lock()
+	delete(c.wire.conns, c)
+	c.wire.mu.Unlock()
+	c.end()
+	return nil
+}
+
+func (c *brokerConn) end() {
+	c.closing.Do(func() { close(c.closed) })
+	_ = c.Conn.Close()
+}
+
+// link is a member's way to the brokers.
+type link struct {
+	wire *wire
+
+	mu     sync.Mutex
+	conns  map[net.Conn]bool
+	dead   bool
+	healed chan struct{} // not nil while it is cut
+}
+
+func newLink(w *wire) *link { return &link{wire: w, conns: map[net.Conn]bool{}} }
+
+var errDead = errors.New("the process is dead")
+
+// DialContext is for the client. While the link is cut it waits, as for a host
+// that does not answer.
+func (l *link) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	l.mu.Lock()
+	dead, healed := l.dead, l.healed
+	l.mu.Unlock()
+	if dead {
+		return nil, errDead
+	}
+	if healed != nil {
+		select {
+		case <-healed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	conn, err := l.wire.virtual.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.dead || l.healed != nil {
+		_ = conn.Close()
+		return nil, errDead
+	}
+	l.conns[conn] = true
+	return &memberConn{conn, l}, nil
+}
+
+type memberConn struct {
+	net.Conn
+	link *link
+}
+
+// Close implements net.Conn.
+func (c *memberConn) Close() error {
+	c.link.mu.Lock()
+	delete(c.link.conns, c.Conn)
+	c.link.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// snap ends the connections that there are.
+func (l *link) snap() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.snapLocked()
+}
+
+func (l *link) snapLocked() {
+	for c := range l.conns {
+		_ = c.Close()
+	}
+	clear(l.conns)
+}
+
+func (l *link) kill() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dead = true
+	if l.healed != nil {
+		close(l.healed)
+		l.healed = nil
+	}
+	l.snapLocked()
+}
+
+// cut reports whether the link was whole.
+func (l *link) cut() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.dead || l.healed != nil {
+		return false
+	}
+	l.healed = make(chan struct{})
+	l.snapLocked()
+	return true
+}
+
+// heal reports whether the link was cut.
+func (l *link) heal() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.healed == nil {
+		return false
+	}
+	close(l.healed)
+	l.healed = nil
+	return true
+}

@@ -1,0 +1,167 @@
+package proof
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/weir-kafka/weir/integration/ledger"
+)
+
+// class is what is to become of a record. It is the first byte of its value.
+type class byte
+
+const (
+	good       class = 'g'
+	skipped    class = 's' // the handler makes nothing of it
+	rejected   class = 'r' // by the handler
+	panics     class = 'p' // the handler does
+	stumbles   class = 'u' // the handler fails twice
+	unwritable class = 'w' // rejected by the sink
+	fails      class = 'f' // by the sink, without saying that it always will
+)
+
+func classOf(value []byte) class {
+	if len(value) == 0 {
+		return good
+	}
+	return class(value[0])
+}
+
+func (c class) poison() bool {
+	return c == rejected || c == panics || c == unwritable || c == fails
+}
+
+// writer writes the records of a scenario, half of them before anything starts.
+type writer struct {
+	s      *scenario
+	rnd    *rand.Rand
+	log    *ledger.Log
+	client *kgo.Client
+	opts   []kgo.Opt
+	keys   int
+	n      int
+	parts  int
+}
+
+func newWriter(s *scenario, l *ledger.Log, opts ...kgo.Opt) (*writer, error) {
+	opts = append(opts, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0), kgo.DisableClientMetrics(), kgo.MetadataMinAge(100*time.Millisecond))
+	cl, err := kgo.NewClient(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("proof: writer: %w", err)
+	}
+	w := &writer{s: s, rnd: rand.New(rand.NewPCG(s.seed, 5)), log: l, client: cl, opts: opts, parts: s.partitions} //nolint:gosec // a seed is to give the same again
+	w.keys = 1 + w.rnd.IntN(30)
+	return w, nil
+}
+
+// before writes the first half, with transactions among it: some of them aborted.
+func (w *writer) before(ctx context.Context) error {
+	for w.n < w.s.records/2 {
+		n := 1 + w.rnd.IntN(60)
+		if w.n == 0 || w.s.large() || w.rnd.IntN(6) > 0 { // the first of all gets the producer its id while all brokers are there
+			if err := w.write(ctx, w.client, n, ledger.Visible); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := w.transaction(ctx, n, w.rnd.IntN(2) == 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) transaction(ctx context.Context, n int, commit bool) error {
+	cl, err := kgo.NewClient(append(w.opts, kgo.TransactionalID("writer"))...)
+	if err != nil {
+		return fmt.Errorf("proof: transaction: %w", err)
+	}
+	defer cl.Close()
+	if err := cl.BeginTransaction(); err != nil {
+		return fmt.Errorf("proof: transaction: %w", err)
+	}
+	standing := ledger.Aborted
+	if commit {
+		standing = ledger.Visible
+	}
+	if err := w.write(ctx, cl, n, standing); err != nil {
+		return err
+	}
+	if err := cl.EndTransaction(ctx, kgo.TransactionEndTry(commit)); err != nil {
+		return fmt.Errorf("proof: transaction: %w", err)
+	}
+	return nil
+}
+
+// during writes the rest while there are faults.
+func (w *writer) during(ctx context.Context) error {
+	const rounds = 12
+	each := (w.s.records-w.n)/rounds + 1
+	for range rounds {
+		wait(ctx, w.s.lasts/rounds)
+		if err := w.write(ctx, w.client, each, ledger.Visible); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) write(ctx context.Context, cl *kgo.Client, n int, standing ledger.Standing) error {
+	recs := make([]*kgo.Record, n)
+	for i := range recs {
+		recs[i] = w.record()
+	}
+	for left := recs; len(left) > 0; {
+		results := cl.ProduceSync(ctx, left...)
+		left = nil
+		for _, r := range results {
+			switch {
+			case r.Err != nil && !strings.Contains(r.Err.Error(), "unable to dial"):
+				return fmt.Errorf("proof: write: %w", r.Err)
+			case r.Err != nil: // the one broker that was asked is away: nothing was sent
+				left = append(left, r.Record)
+			}
+		}
+		if len(left) > 0 {
+			wait(ctx, time.Second)
+		}
+	}
+	wrote := make([]ledger.Record, n)
+	for i, r := range recs {
+		wrote[i] = ledger.Record{
+			Partition: ledger.Partition{Topic: topic, Partition: r.Partition}, Offset: r.Offset, Key: string(r.Key),
+			Hash: ledger.Hash(r.Key, r.Value), Standing: standing, Poison: classOf(r.Value).poison(),
+		}
+	}
+	w.log.Wrote(wrote...)
+	return nil
+}
+
+func (w *writer) record() *kgo.Record {
+	w.n++
+	c := good
+	switch k := w.rnd.IntN(1000); {
+	case k < w.s.poison:
+		c = [...]class{rejected, panics, unwritable, unwritable, fails}[w.rnd.IntN(5)]
+	case k > 960:
+		c = skipped
+	case k > 940 && w.s.families[handling]:
+		c = stumbles
+	}
+	value := make([]byte, 0, 16+w.s.values)
+	value = append(value, byte(c))
+	value = strconv.AppendInt(value, int64(w.n), 10)
+	value = append(value, ' ')
+	value = value[:len(value)+w.rnd.IntN(w.s.values)]
+	r := &kgo.Record{Topic: topic, Partition: int32(w.rnd.IntN(w.parts)), Value: value} //nolint:gosec // few
+	if k := w.rnd.IntN(w.keys + 1); k > 0 {
+		r.Key = []byte("k" + strconv.Itoa(k))
+	}
+	return r
+}
