@@ -64,7 +64,7 @@ func (p *partition) report(now time.Time) PartitionReport {
 		r.OldestAge = p.age(oldest, now)
 	}
 	if p.end >= 0 && p.committed >= 0 {
-		r.Lag = max(p.end-p.committed, 0)
+		r.Lag = max(p.end-r.Committed, 0)
 	}
 	return r
 }

@@ -35,6 +35,11 @@ func TestASilentMemberDoesNotRewindOneThatCameAndWent(t *testing.T) {
 			if got := l.committed(0); got != 100 {
 				t.Fatalf("committed %d, want 100", got)
 			}
+			for _, p := range silent.Explain().Partitions { // it knows what others did as soon as it has joined again
+				if p.Committed == 100 && p.Lag != 0 {
+					t.Fatalf("lag %d at commit %d of 100, want 0", p.Lag, p.Committed)
+				}
+			}
 		}
 		silent.mustEnd()
 		if got := l.committed(0); got != 100 {
