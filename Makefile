@@ -5,7 +5,7 @@ BIN = $(CURDIR)/bin
 # Modules of their own, so that what they need stays out of the product.
 MODULES = flow/grpcflow flow/bench
 
-.PHONY: all help build test race lint lint-install generate verify bench sim overload steps fuzz demo clean
+.PHONY: all help build test race lint lint-install generate verify bench sim overload steps proof fuzz demo clean
 
 all: build test lint ## build, test, lint
 
@@ -54,6 +54,9 @@ overload: ## servers under ten times their load, with a door and without, as a g
 
 steps: ## a pipeline whose sink changes tenfold, hangs and refuses, over real sockets, as a gate
 	$(GO) run ./integration/steps
+
+proof: ## the engine under seeded faults in virtual time: SEEDS=2000, or SEED=n for one
+	$(GO) test -tags synctests -timeout 3h ./integration/proof -run TestProof -v -seeds $(if $(SEED),$(or $(SEEDS),1),$(or $(SEEDS),2000)) -seed $(or $(SEED),0)
 
 fuzz: ## each fuzz target for a short while
 	@for p in $$($(GO) list ./...); do \

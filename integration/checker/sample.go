@@ -35,9 +35,11 @@ func (c *check) read(e *ledger.Event) {
 	p := c.part(e.Partition)
 	was, again := p.last[e.Instance]
 	p.last[e.Instance] = lastRead{c.n, *r}
-	open := false
+	open, fenced := false, false
 	for _, s := range p.open {
-		open = open || s.instance == e.Instance
+		if s.instance == e.Instance {
+			open, fenced = true, s.fenced
+		}
 	}
 	lie := func(what string, got int64, want ...any) {
 		c.blame(Telemetry, e.Partition, "instance %d exported %s %d of %s/%d at %s, and it was %v",
@@ -50,7 +52,7 @@ func (c *check) read(e *ledger.Event) {
 	case r.Committed > p.most:
 		lie("committed", r.Committed, "never more than", p.most)
 		return
-	case !c.calm || !again:
+	case !c.calm || !again || fenced: // it can not know yet
 		return
 	}
 	for _, v := range []struct {

@@ -36,12 +36,11 @@ type member struct {
 	leaving  bool // asked to, by the plan's own goroutine
 	dead     atomic.Bool
 	outRange func() bool  // a broker has said that an offset is out of range
-	bound    atomic.Int64 // the last duplicates_if_killed that it exported, -1 for none yet
+	bound    atomic.Int64 // the last duplicates_if_killed that was scraped
 }
 
 func (t *trial) start(n int) error {
 	m := &member{n: n, s: &t.s, log: t.log, sessions: t.sessions, link: newLink(t.wire), done: make(chan struct{}), outRange: t.outOfRange}
-	m.bound.Store(-1)
 	out := func(k int, st *store, o ledger.Outcome) consumer.Output {
 		m.sinks[k] = &ledger.Sink{Log: t.log, Instance: n, Outcome: o, Sessions: t.sessions}
 		return consumer.Output{Sink: &way{store: st, effects: m.sinks[k], limit: t.s.batch}}
@@ -95,10 +94,7 @@ func (m *member) leave() {
 
 // kill takes everything outside away.
 func (m *member) kill() {
-	bound := m.bound.Load()
-	if bound < 0 {
-		bound = m.Explain().DuplicatesIfKilled
-	}
+	bound := max(m.bound.Load(), m.Explain().DuplicatesIfKilled) // what a scrape at this moment would see
 	m.dead.Store(true)
 	for _, s := range m.sinks {
 		s.Kill()
@@ -178,7 +174,8 @@ func (j *journal) Handle(_ context.Context, r slog.Record) error {
 			j.m.log.Add(ledger.Event{Kind: ledger.Reset, Instance: j.m.n, Partition: p})
 		}
 	case "partitions drained": // it names none: those that it does not report any more
-		clean := attr(r, "committed").Bool() && attr(r, "abandoned").Int64() == 0
+		// Giving up before the time is over is no excuse for what is left.
+		clean := attr(r, "committed").Bool() && (attr(r, "abandoned").Int64() == 0 || attr(r, "waited").Duration() < drainTime*4/5)
 		left := map[ledger.Partition]bool{}
 		for _, p := range j.m.Explain().Partitions {
 			left[ledger.Partition{Topic: p.Topic, Partition: p.Partition}] = true

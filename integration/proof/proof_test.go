@@ -73,18 +73,25 @@ func TestProofEveryInvariantHoldsUnderEverySeed(t *testing.T) {
 	sum.print(t, time.Since(begun))
 }
 
+// complain tells at once what is wrong: a run of many seeds may be ended before
+// its tests are.
 func complain(t *testing.T, r *proof.Result) {
 	t.Helper()
-	t.Errorf("seed %d fails; this runs it again:\n  make proof SEED=%d", r.Seed, r.Seed)
+	var b strings.Builder
+	fmt.Fprintf(&b, "seed %d fails %v; this runs it again:\n  make proof SEED=%d\n", r.Seed, r.Report.Classes, r.Seed)
 	for _, v := range r.Report.Verdicts {
 		for _, w := range v.Witnesses {
-			t.Logf("%s %s: %s", v.Invariant, w.Class, w.Text)
+			fmt.Fprintf(&b, "%s %s: %s\n", v.Invariant, w.Class, w.Text)
 		}
 	}
 	if w, ok := r.Report.First(); ok {
-		t.Logf("partition %s/%d around the first of these:\n%s", w.Partition.Topic, w.Partition.Partition, proof.Timeline(r.History, w))
+		fmt.Fprintf(&b, "partition %s/%d around the first of these:\n%s\n", w.Partition.Topic, w.Partition.Partition, proof.Timeline(r.History, w))
 	}
+	tell(b.String())
+	t.Errorf("seed %d fails", r.Seed)
 }
+
+func tell(s string) { fmt.Fprint(os.Stdout, s) }
 
 // sums is what many seeds showed together.
 type sums struct {
@@ -126,6 +133,11 @@ func (s *sums) add(r *proof.Result) {
 func (s *sums) print(t *testing.T, took time.Duration) {
 	t.Helper()
 	var b strings.Builder
+	for k, n := range s.hits {
+		if _, injected := s.faults[k]; !injected {
+			s.outcomes[k] = n
+		}
+	}
 	violations := 0
 	for _, n := range s.classes {
 		violations += n
@@ -144,7 +156,7 @@ func (s *sums) print(t *testing.T, took time.Duration) {
 		b.WriteByte('\n')
 	}
 	if *seeds > 0 || *first > 0 {
-		fmt.Fprint(os.Stdout, b.String())
+		tell(b.String())
 		return
 	}
 	t.Log(b.String())

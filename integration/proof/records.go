@@ -101,7 +101,7 @@ func (w *writer) transaction(ctx context.Context, n int, commit bool) error {
 
 // during writes the rest while there are faults.
 func (w *writer) during(ctx context.Context) error {
-	const rounds = 12
+	const rounds = 30
 	each := (w.s.records-w.n)/rounds + 1
 	for range rounds {
 		wait(ctx, w.s.lasts/rounds)

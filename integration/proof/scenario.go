@@ -59,6 +59,7 @@ type scenario struct {
 	memory     consumer.Bytes
 	batch      int // the sink's limit, 0 for none
 	poison     int // of 1,000 records
+	takes      int // milliseconds of a call to the sink at most
 	lasts      time.Duration
 	families   map[family]bool
 }
@@ -70,6 +71,7 @@ func newScenario(seed uint64) scenario {
 		records: 300 + rnd.IntN(700), values: 100, memory: 256 << 20, poison: rnd.IntN(2) * rnd.IntN(30),
 		lasts: time.Duration(20+rnd.IntN(25)) * time.Second, families: map[family]bool{},
 	}
+	s.takes = [...]int{8, 80, 800}[rnd.IntN(3)]
 	if rnd.IntN(10) < 3 {
 		s.order, s.records = consumer.OrderPartition, 150+rnd.IntN(250)
 	}

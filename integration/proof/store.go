@@ -37,6 +37,7 @@ func modes() []mode {
 type store struct {
 	ordered string
 	letters bool
+	takes   int // milliseconds of a call at most
 
 	mu      sync.Mutex
 	rnd     *rand.Rand
@@ -53,7 +54,7 @@ func newStore(s *scenario, letters bool) *store {
 		n = 4
 	}
 	return &store{
-		ordered: s.ordered(), letters: letters, rnd: rand.New(rand.NewPCG(s.seed, n)), //nolint:gosec // a seed is to give the same again
+		ordered: s.ordered(), letters: letters, takes: s.takes, rnd: rand.New(rand.NewPCG(s.seed, n)), //nolint:gosec // a seed is to give the same again
 		blamed: map[sink.Position]int{}, calls: map[mode]int64{}, changed: make(chan struct{}),
 	}
 }
@@ -77,7 +78,7 @@ func (s *store) now() (m mode, takes time.Duration, changed chan struct{}) {
 		m = fine // it is not always so
 	}
 	s.calls[m]++
-	takes = time.Duration(1+s.rnd.IntN(8)) * time.Millisecond
+	takes = time.Duration(1+s.rnd.IntN(s.takes)) * time.Millisecond
 	if m == slowly {
 		takes = time.Duration(50+s.rnd.IntN(1500)) * time.Millisecond
 	}

@@ -309,6 +309,10 @@ func (t *trial) grow(ctx context.Context, n int) {
 
 func (t *trial) hits() map[string]int64 {
 	hits := map[string]int64{}
+	for _, m := range t.members {
+		hits["partitions paused"] += m.Explain().Pauses
+		hits["records retried"] += m.Explain().Totals.Retried
+	}
 	for _, r := range t.refusals {
 		hits[r.action.name()] += int64(r.handle.Hits())
 	}
