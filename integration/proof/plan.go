@@ -118,7 +118,7 @@ func (s *scenario) plan() []action {
 func hash(plan []action) uint64 {
 	h := fnv.New64a()
 	for _, a := range plan {
-		fmt.Fprintf(h, "%d %s\n", a.at, a)
+		_, _ = fmt.Fprintf(h, "%d %s\n", a.at, a) // a hash takes everything
 	}
 	return h.Sum64()
 }
@@ -130,7 +130,7 @@ func (p *planner) when() time.Duration {
 	return time.Duration(p.rnd.Int64N(int64(p.s.lasts))).Truncate(time.Millisecond)
 }
 
-func (p *planner) for_(least, most time.Duration) time.Duration { //nolint:revive // for is taken
+func (p *planner) between(least, most time.Duration) time.Duration {
 	return least + time.Duration(p.rnd.Int64N(int64(most-least))).Truncate(time.Millisecond)
 }
 
@@ -159,12 +159,12 @@ func (p *planner) family(f family) {
 		}
 	case latency:
 		for range 2 + p.rnd.IntN(3) {
-			p.add(action{at: p.when(), act: slow, node: node(), delay: p.for_(time.Millisecond, 400*time.Millisecond), lasts: p.for_(2*time.Second, 12*time.Second)})
+			p.add(action{at: p.when(), act: slow, node: node(), delay: p.between(time.Millisecond, 400*time.Millisecond), lasts: p.between(2*time.Second, 12*time.Second)})
 		}
 	case sinks, letters:
 		for range 3 + p.rnd.IntN(5) {
 			m := modes()[p.rnd.IntN(len(modes()))]
-			p.add(action{at: p.when(), act: behave, mode: m, letters: f == letters, lasts: p.for_(500*time.Millisecond, 9*time.Second)})
+			p.add(action{at: p.when(), act: behave, mode: m, letters: f == letters, lasts: p.between(500*time.Millisecond, 9*time.Second)})
 		}
 	case growth:
 		p.add(action{at: p.when(), act: grow, count: 1 + p.rnd.IntN(2)})
@@ -180,7 +180,7 @@ func (p *planner) members() {
 		if what != join {
 			if i := p.pick(); i > 0 {
 				p.add(action{at: at, act: what, instance: i})
-				at += p.for_(0, 5*time.Second)
+				at += p.between(0, 5*time.Second)
 			}
 		}
 		p.last++
@@ -204,7 +204,7 @@ func (p *planner) network() {
 		if i := p.pick(); i > 0 {
 			at := p.when()
 			p.add(action{at: at, act: cutOff, instance: i})
-			p.add(action{at: at + p.for_(time.Second, 5*sessionTimeout/2), act: heal, instance: i})
+			p.add(action{at: at + p.between(time.Second, 5*sessionTimeout/2), act: heal, instance: i})
 		}
 	}
 	for range 2 + p.rnd.IntN(3) {
@@ -214,16 +214,16 @@ func (p *planner) network() {
 
 // brokers leave one at a time.
 func (p *planner) brokers() {
-	at := p.for_(0, 5*time.Second)
+	at := p.between(0, 5*time.Second)
 	for at < p.s.lasts {
 		n := int32(p.rnd.IntN(nodes)) //nolint:gosec // three
-		down := p.for_(time.Second, 9*time.Second)
+		down := p.between(time.Second, 9*time.Second)
 		p.add(action{at: at, act: nodeDown, node: n})
 		p.add(action{at: at + down, act: nodeUp, node: n})
-		at += down + p.for_(time.Second, 10*time.Second)
+		at += down + p.between(time.Second, 10*time.Second)
 	}
 	for range 1 + p.rnd.IntN(2) {
-		p.add(action{at: p.when(), act: stall, node: int32(p.rnd.IntN(nodes)), delay: p.for_(time.Second, 12*time.Second), lasts: p.for_(time.Second, 3*time.Second)}) //nolint:gosec // three
+		p.add(action{at: p.when(), act: stall, node: int32(p.rnd.IntN(nodes)), delay: p.between(time.Second, 12*time.Second), lasts: p.between(time.Second, 3*time.Second)}) //nolint:gosec // three
 	}
 }
 

@@ -32,12 +32,11 @@ const (
 // try runs one seed in a bubble of its own.
 func try(t *testing.T, seed uint64) (r *proof.Result) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		var err error
-		if r, err = proof.Run(t.Context(), seed); err != nil {
-			t.Fatalf("seed %d: %v", seed, err)
-		}
-	})
+	var err error
+	synctest.Test(t, func(t *testing.T) { r, err = proof.Run(t.Context(), seed) })
+	if err != nil {
+		t.Errorf("seed %d: %v", seed, err)
+	}
 	return r
 }
 
@@ -165,6 +164,9 @@ func (s *sums) print(t *testing.T, took time.Duration) {
 func TestTwoRunsOfASeedInjectTheSameFaults(t *testing.T) {
 	for seed := uint64(1); seed <= 5; seed++ {
 		a, b := try(t, seed), try(t, seed)
+		if a == nil || b == nil {
+			continue
+		}
 		if a.Plan != b.Plan || !maps.Equal(a.Faults, b.Faults) {
 			t.Errorf("seed %d: got plans %x and %x with faults %v and %v", seed, a.Plan, b.Plan, a.Faults, b.Faults)
 		}
@@ -172,7 +174,7 @@ func TestTwoRunsOfASeedInjectTheSameFaults(t *testing.T) {
 }
 
 func TestTwoSeedsInjectOthers(t *testing.T) {
-	if a, b := try(t, 1), try(t, 2); a.Plan == b.Plan {
+	if a, b := try(t, 1), try(t, 2); a != nil && b != nil && a.Plan == b.Plan {
 		t.Errorf("got plan %x for both", a.Plan)
 	}
 }

@@ -2,12 +2,14 @@ package proof
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/weir-kafka/weir/integration/ledger"
@@ -121,11 +123,13 @@ func (w *writer) write(ctx context.Context, cl *kgo.Client, n int, standing ledg
 		results := cl.ProduceSync(ctx, left...)
 		left = nil
 		for _, r := range results {
+			var refused *kerr.Error // of the metadata: no produce request is refused
 			switch {
-			case r.Err != nil && !strings.Contains(r.Err.Error(), "unable to dial"):
-				return fmt.Errorf("proof: write: %w", r.Err)
-			case r.Err != nil: // the one broker that was asked is away: nothing was sent
+			case r.Err == nil:
+			case errors.As(r.Err, &refused), strings.Contains(r.Err.Error(), "unable to dial"): // nothing was sent
 				left = append(left, r.Record)
+			default:
+				return fmt.Errorf("proof: write: %w", r.Err)
 			}
 		}
 		if len(left) > 0 {

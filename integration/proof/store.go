@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"time"
 
@@ -137,7 +138,7 @@ func wait(ctx context.Context, d time.Duration) {
 
 // astray answers as m says. A message may be blamed twice for what it is not at
 // fault of, and no more: it would become a dead letter, and rightly so.
-func (w *way) astray(ctx context.Context, m mode, batch []sink.Message, call ledger.Call) (err error, done bool) { //nolint:revive // the error is the answer
+func (w *way) astray(ctx context.Context, m mode, batch []sink.Message, call ledger.Call) (answer error, done bool) {
 	switch m {
 	case asks:
 		return flow.Overloaded(errBusy, time.Duration(1+w.die(3))*time.Second), true
@@ -221,7 +222,7 @@ func (w *way) some(ctx context.Context, batch []sink.Message, call ledger.Call) 
 	for i := range batch {
 		key := string(batch[i].Key)
 		if w.ordered == "partition" {
-			key = string(rune(batch[i].Source.Partition))
+			key = strconv.Itoa(int(batch[i].Source.Partition))
 		}
 		err := w.fault(&batch[i])
 		switch {
