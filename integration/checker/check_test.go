@@ -181,6 +181,8 @@ func TestEachAnomalyHasItsClassAndItsNearMissHasNone(t *testing.T) {
 
 		{"again after a clean end", checker.DupUnbounded, story(starts(1, 1), does(1, 1, 0), ends(ledger.Revoked, 1, 1, true), starts(2, 2), does(2, 2, 0))},
 		{"again after an end that was not", "", story(starts(1, 1), does(1, 1, 0), ends(ledger.Revoked, 1, 1, false), starts(2, 2), does(2, 2, 0))},
+		{"again after a map was refused", "", story(starts(1, 1), does(1, 1, 1), ends(ledger.Revoked, 1, 1, true), starts(2, 2),
+			commits(0, "OFFSET_METADATA_TOO_LARGE"), ends(ledger.Revoked, 2, 2, true), starts(3, 3), does(3, 3, 1))},
 		{"more than exported before the kill", checker.DupUnbounded, story(starts(1, 1), does(1, 1, 0, 1), killed(1, 1), starts(2, 2), does(2, 2, 0, 1))},
 		{"as many as exported before the kill", "", story(starts(1, 1), does(1, 1, 0, 1), killed(1, 2), starts(2, 2), does(2, 2, 0, 1))},
 		{"killed, and it was committed", checker.DupUnbounded, story(starts(1, 1), does(1, 1, 0), commits(1, ""), killed(1, 9), starts(2, 2), does(2, 2, 0))},

@@ -31,15 +31,14 @@ func (c *check) commit(e *ledger.Event) {
 	}
 }
 
-// answer notes what a refusal costs.
+// answer notes what a refusal costs: the next commit is without the map of what
+// is done beyond it, whoever has done it.
 func (c *check) answer(e *ledger.Event) {
 	if e.Code != "OFFSET_METADATA_TOO_LARGE" {
 		return
 	}
-	for _, s := range c.part(e.Partition).open {
-		if s.instance == e.Instance {
-			s.mapless = true
-		}
+	for _, s := range c.part(e.Partition).all {
+		s.mapless = true
 	}
 }
 

@@ -22,8 +22,6 @@ const (
 	progressBound = 4 * time.Minute
 	// finishBound is for everything to be done after the calm.
 	finishBound = 40 * time.Minute
-	// grace is how long after its end a fault may still end sessions.
-	grace = sessionTimeout + rebalanceTimeout + 30*time.Second
 )
 
 // fault families, of which each seed has some.
@@ -92,6 +90,18 @@ func newScenario(seed uint64) scenario {
 		s.families[from[rnd.IntN(len(from))]] = true
 	}
 	return s
+}
+
+// grace is how long after its end a fault may still end sessions. The client may
+// wait for long after a refusal; where nothing reaches the group, only the first
+// members have to come together.
+func (s *scenario) grace() time.Duration {
+	for f := range s.families {
+		if f != sinks && f != letters && f != handling {
+			return 5 * time.Minute
+		}
+	}
+	return 12 * time.Second
 }
 
 // large reports whether a fetch is cut by its size. Then the brokers of kfake

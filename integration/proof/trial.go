@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/weir-kafka/weir/consumer"
 	"github.com/weir-kafka/weir/integration/checker"
 	"github.com/weir-kafka/weir/integration/ledger"
 )
@@ -26,6 +27,11 @@ type Result struct {
 	Hits    map[string]int64 // what they did: answers and calls, by kind
 	Report  *checker.Report
 	History *ledger.History
+	// Undecided says that the simulated group itself never became stable again, so
+	// that nobody could make progress. The classic groups of kfake (2026-09-18) begin
+	// the time of a rebalance anew with each member that joins again, and may go on
+	// with that for good beside members that are gone.
+	Undecided bool
 }
 
 // trial is one run.
@@ -45,6 +51,7 @@ type trial struct {
 	refusals []installed
 	down     map[int32]bool
 	growing  sync.WaitGroup
+	unstable bool // the group, when everything should have been done
 }
 
 // installed is a refusal that is in force.
@@ -57,7 +64,7 @@ type installed struct {
 // an error only when the trial itself could not be held.
 func Run(ctx context.Context, seed uint64) (*Result, error) {
 	t := &trial{s: newScenario(seed), wire: newWire(), members: map[int]*member{}, faults: map[string]int64{}, down: map[int32]bool{}}
-	t.log = ledger.NewLog(ledger.History{Ordered: t.s.ordered(), Progress: progressBound, Grace: grace}, nil)
+	t.log = ledger.NewLog(ledger.History{Ordered: t.s.ordered(), Progress: progressBound, Grace: t.s.grace()}, nil)
 	t.sessions = ledger.NewSessions(t.log)
 	t.store, t.letters = newStore(&t.s, false), newStore(&t.s, true)
 	if err := t.open(ctx); err != nil {
@@ -77,7 +84,7 @@ func Run(ctx context.Context, seed uint64) (*Result, error) {
 	}
 	h := t.log.History()
 	return &Result{
-		Seed: seed, Plan: hash(plan), Faults: t.faults, Hits: t.hits(), History: h,
+		Seed: seed, Plan: hash(plan), Faults: t.faults, Hits: t.hits(), History: h, Undecided: t.unstable,
 		Report: checker.Check(h, checker.Options{Unfenced: true}),
 	}, nil
 }
@@ -191,6 +198,8 @@ func (t *trial) calm() error {
 func (t *trial) finish() error {
 	for end := time.Now().Add(finishBound); !t.committed(); time.Sleep(500 * time.Millisecond) {
 		if time.Now().After(end) {
+			g := t.cluster.GroupInfo(group)
+			t.unstable = t.s.protocol == consumer.ProtocolClassic && g != nil && g.State == "PreparingRebalance"
 			t.log.Add(ledger.Event{Kind: ledger.Clear, Note: "given up: " + t.standing()})
 			return nil // the checker says what is stuck
 		}
