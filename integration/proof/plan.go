@@ -154,15 +154,17 @@ func (p *planner) family(f family) {
 		p.codes()
 	case replies:
 		keys := p.requests()
-		for range 3 + p.rnd.IntN(6) {
-			p.add(action{at: p.when(), act: unreplied, key: keys[p.rnd.IntN(len(keys))], count: 1 + p.rnd.IntN(2)})
+		for _, key := range keys {
+			for range 1 + p.rnd.IntN(3) {
+				p.add(action{at: p.when(), act: unreplied, key: key, count: 1 + p.rnd.IntN(2)})
+			}
 		}
 	case latency:
 		for range 2 + p.rnd.IntN(3) {
 			p.add(action{at: p.when(), act: slow, node: node(), delay: p.between(time.Millisecond, 400*time.Millisecond), lasts: p.between(2*time.Second, 12*time.Second)})
 		}
 	case sinks, letters:
-		for range 3 + p.rnd.IntN(5) {
+		for range 8 + p.rnd.IntN(8) {
 			m := modes()[p.rnd.IntN(len(modes()))]
 			p.add(action{at: p.when(), act: behave, mode: m, letters: f == letters, lasts: p.between(500*time.Millisecond, 9*time.Second)})
 		}
@@ -172,23 +174,26 @@ func (p *planner) family(f family) {
 	}
 }
 
-// members come and go; none of them is touched twice, and one stays.
+// members come and go, in the order of time; none is touched twice.
 func (p *planner) members() {
-	for range 3 + p.rnd.IntN(5) {
-		at := p.when()
-		what := [...]act{join, leave, kill, kill}[p.rnd.IntN(4)]
-		if what != join {
-			if i := p.pick(); i > 0 {
-				p.add(action{at: at, act: what, instance: i})
-				at += p.between(0, 5*time.Second)
-			}
+	times := make([]time.Duration, 5+p.rnd.IntN(6))
+	for i := range times {
+		times[i] = p.when()
+	}
+	slices.Sort(times)
+	for _, at := range times {
+		what := [...]act{join, leave, leave, kill, kill}[p.rnd.IntN(5)]
+		if what != join && len(p.alive) > 0 {
+			p.add(action{at: at, act: what, instance: p.pick()})
+			at += p.between(0, 3*time.Second)
 		}
 		p.last++
+		p.alive = append(p.alive, p.last)
 		p.add(action{at: min(at, p.s.lasts), act: join, instance: p.last})
 	}
 }
 
-// pick takes one of those that were there from the beginning, 0 for none.
+// pick takes one that nothing has happened to, 0 for none.
 func (p *planner) pick() int {
 	if len(p.alive) == 0 {
 		return 0
