@@ -8,6 +8,7 @@ import (
 
 	"github.com/weir-kafka/weir/consumer/internal/lane"
 	"github.com/weir-kafka/weir/flow"
+	"github.com/weir-kafka/weir/internal/crash"
 	"github.com/weir-kafka/weir/sink"
 )
 
@@ -74,6 +75,7 @@ func (c *call) run(ctx context.Context) {
 	took := s.c.now().Sub(start)
 	verdict, acked := judge(ctx, err, len(msgs))
 	s.failing.Store(acked == 0)
+	crashAnswered(s, verdict, acked)
 	if acked > 0 {
 		s.wins.Add(1)
 		s.written.Add(int64(acked))
@@ -90,6 +92,9 @@ func (c *call) run(ctx context.Context) {
 	}
 	s.c.metrics.wrote(s.name, verdict, len(msgs), took)
 	c.settle(ctx, err)
+	if acked > 0 {
+		crash.At(crash.Marked)
+	}
 }
 
 // join returns the messages of all spans; of one span without a copy.
@@ -113,7 +118,7 @@ func (c *call) write(ctx context.Context, msgs []sink.Message) (err error) {
 			err = flow.Permanent(&PanicError{Value: r, Stack: debug.Stack()})
 		}
 	}()
-	return c.stage.sink.Write(ctx, msgs)
+	return c.stage.sink.Write(crashWrite(ctx, c.stage), msgs)
 }
 
 // judge is what the limiter learns from a call. Of a batch error the worst
@@ -243,6 +248,9 @@ func (c *call) settleGroup(ctx context.Context, group span, bad func(k int) erro
 func (s *writeStage) acked(sp span, to int) {
 	p := sp.part()
 	s.c.settle(p, p.ack(sp.out, sp.from, to))
+	if sp.from > 0 {
+		crash.At(crash.MidBatch)
+	}
 	if sp.then != nil {
 		s.requeue(*sp.then)
 	}

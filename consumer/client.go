@@ -87,7 +87,7 @@ func startOffset(s string) (kgo.Offset, error) {
 // ClientOptions returns the kgo options that reach the cluster: brokers, TLS and
 // SASL. It reads the certificate files.
 func (k KafkaConfig) ClientOptions() ([]kgo.Opt, error) {
-	opts := []kgo.Opt{kgo.SeedBrokers(k.Brokers...)}
+	opts := append([]kgo.Opt{kgo.SeedBrokers(k.Brokers...)}, crashOptions()...)
 	if k.TLS != nil {
 		conf, err := k.TLS.load()
 		if err != nil {

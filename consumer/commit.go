@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/weir-kafka/weir/consumer/internal/offset"
+	"github.com/weir-kafka/weir/internal/crash"
 )
 
 // mark is what a commit says of one partition.
@@ -176,11 +177,13 @@ func (c *Consumer) send(ctx context.Context, parts []*partition) error {
 		}
 		c.committer = req.MemberID
 		addMetadata(req, marks)
+		crashCommit(marks)
 		return nil
 	})
 	var err error
 	start := c.now()
 	c.client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, req *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommitResponse, e error) {
+		crash.At(crash.ReplyNotApplied)
 		err = c.applyCommit(marks, req, resp, e)
 	})
 	c.metrics.committed(err, c.now().Sub(start))

@@ -15,6 +15,7 @@ import (
 	"github.com/weir-kafka/weir/consumer/internal/lane"
 	"github.com/weir-kafka/weir/flow"
 	"github.com/weir-kafka/weir/handlers"
+	"github.com/weir-kafka/weir/internal/crash"
 )
 
 // Consumer moves records from Kafka through a handler to sinks. Build one with
@@ -212,6 +213,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 func (c *Consumer) shutDown(work context.Context, endWork func()) {
 	c.draining.Store(true)
 	c.drain(work, c.partitions(), "shutdown")
+	crash.At(crash.DrainedNotClosed)
 	endWork()
 	leave, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()

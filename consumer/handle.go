@@ -13,6 +13,7 @@ import (
 	"github.com/weir-kafka/weir/consumer/internal/lane"
 	"github.com/weir-kafka/weir/flow"
 	"github.com/weir-kafka/weir/handlers"
+	"github.com/weir-kafka/weir/internal/crash"
 	"github.com/weir-kafka/weir/sink"
 )
 
@@ -274,6 +275,7 @@ func (c *Consumer) dispatchBatch(ctx context.Context, b *batch, extra, reserved 
 	s := p.handled(b, extra)
 	s.made -= reserved
 	c.settle(p, s)
+	crash.At(crash.Handled)
 	for _, r := range b.rejects {
 		c.deadLetter(b, r.record, r.why)
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/weir-kafka/weir/internal/crash"
 )
 
 // poller is the gate around each poll. A poll that has returned but is not
@@ -120,6 +122,7 @@ func (c *Consumer) dispatch(fetches kgo.Fetches) {
 				if fp.Err != nil {
 					c.fetchError(topic.Topic, fp)
 				} else if len(fp.Records) > 0 {
+					crash.At(crash.Fetched)
 					c.noteFetch(tp{topic.Topic, fp.Partition}, nil)
 				}
 				if len(fp.Records) > 0 || fp.HighWatermark > 0 {
@@ -148,6 +151,7 @@ func (c *Consumer) push(id tp, fp *kgo.FetchPartition) {
 		c.metrics.resets.Inc()
 	}
 	if r.ready {
+		crash.At(crash.Dispatched)
 		c.crew.offer(c.work, p)
 	}
 }

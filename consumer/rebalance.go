@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/weir-kafka/weir/consumer/internal/offset"
+	"github.com/weir-kafka/weir/internal/crash"
 )
 
 // assigned makes a new object for each partition. An empty map says only that a
@@ -45,6 +46,7 @@ func (c *Consumer) fetched(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFe
 		if p == nil || at < 0 {
 			return
 		}
+		crash.At(crash.OffsetsFetched)
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.committed = at
@@ -126,9 +128,11 @@ func (c *Consumer) drain(ctx context.Context, parts []*partition, why string) {
 			s.purge(p)
 		}
 	}
+	crash.At(crash.InDrain)
 	inTime := c.awaitDrained(parts, start)
 	waited := c.now().Sub(start)
 	err := c.commitUntil(ctx, parts, deadline)
+	crash.At(crash.DrainCommitted)
 	c.commitMu.Lock()
 	for _, p := range parts {
 		bytes, records, inFlight := p.kill(revoked)

@@ -3,6 +3,8 @@ package consumer
 import (
 	"context"
 	"time"
+
+	"github.com/weir-kafka/weir/internal/crash"
 )
 
 // reconcileEvery is how often pressure is decided without a cause. Edges are
@@ -79,6 +81,7 @@ func (c *Consumer) reconcile(whole bool) {
 	}
 	if len(pause) > 0 {
 		c.client.PauseFetchPartitions(pause)
+		crash.At(crash.Paused)
 		c.log.Info("partitions paused", "partitions", names(pause), "reasons", r.reasons)
 	}
 	if len(resume) > 0 {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/weir-kafka/weir/flow"
+	"github.com/weir-kafka/weir/internal/crash"
 	"github.com/weir-kafka/weir/sink"
 )
 
@@ -151,6 +152,7 @@ func (s *writeStage) park(sp span, after time.Duration) {
 	s.set += sp.size()
 	heap.Push(&s.parked, sp)
 	s.mu.Unlock()
+	crash.At(crash.RetryParked)
 	s.wake()
 }
 
@@ -179,6 +181,7 @@ func (s *writeStage) run(ctx context.Context) {
 			s.limiter.Done(flow.Outcome{Kind: flow.Ignore})
 			continue
 		}
+		crash.At(crash.Joined)
 		s.spend(c)
 		s.calls.Add(1)
 		go c.run(ctx)
