@@ -139,7 +139,9 @@ func (p *commitPace) ahead(done int64) int64 {
 // neither does the broker: only partitions in the table are committed, and
 // revoke takes them out under the same lock.
 func (c *Consumer) commit(ctx context.Context, parts []*partition) error {
-	c.commitMu.Lock()
+	if err := c.commitMu.await(ctx); err != nil {
+		return fmt.Errorf("commit: the one before it has not ended: %w", err)
+	}
 	defer c.commitMu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Kafka.RebalanceTimeout/4)
 	defer cancel()

@@ -118,7 +118,7 @@ func New(cfg Config, p Pipeline, opts ...Option) (*Consumer, error) {
 	for _, o := range opts {
 		o(c)
 	}
-	c.started, c.commitMu = make(chan struct{}), newTurn()
+	c.started, c.commitMu = make(chan struct{}), make(turn, 1)
 	c.alarm.kick = make(chan struct{}, 1)
 	c.gate = newGate(c.now())
 	if c.handler == nil {

@@ -66,7 +66,7 @@ func TestAPartitionThatIsNotOursMarksAndTakesNothing(t *testing.T) {
 // A commit may wait for its answer for long; the effects of a lost partition do
 // not go on meanwhile. Here the commit is the test, which ends after them.
 func TestALossEndsEffectsBeforeItWaitsForACommit(t *testing.T) {
-	c := &Consumer{now: time.Now, laneMode: lane.Keyed, log: slog.New(slog.DiscardHandler), commitMu: newTurn(), parts: map[tp]*partition{}}
+	c := &Consumer{now: time.Now, laneMode: lane.Keyed, log: slog.New(slog.DiscardHandler), commitMu: make(turn, 1), parts: map[tp]*partition{}}
 	p := newPartition(context.Background(), c, tp{"in", 0})
 	c.parts[p.tp] = p
 	c.commitMu.Lock()

@@ -1,11 +1,25 @@
 package consumer
 
-// turn is a lock that is held over a call to a broker. Who waits for it waits on
-// a channel: in a test's virtual time that is a wait like any other, and the call
-// that holds the lock gets on. Behind a sync.Mutex time would stand still.
+import "context"
+
+// turn is a mutex that is held while others are waited for: a commit waits for as
+// long as the group joins. So whoever waits for its turn may give up, and in
+// virtual time the clock goes on, which it does not for those who wait for a
+// sync.Mutex. It is made with room for one.
 type turn chan struct{}
 
-func newTurn() turn { return make(turn, 1) }
+// Lock waits for as long as it takes.
+func (t turn) Lock() { t <- struct{}{} }
 
-func (t turn) Lock()   { t <- struct{}{} }
+// Unlock gives the turn to another.
 func (t turn) Unlock() { <-t }
+
+// await is Lock, until ctx ends.
+func (t turn) await(ctx context.Context) error {
+	select {
+	case t <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
