@@ -5,7 +5,7 @@ BIN = $(CURDIR)/bin
 # Modules of their own, so that what they need stays out of the product.
 MODULES = flow/grpcflow flow/bench
 
-.PHONY: all help build test race lint lint-install generate verify bench sim overload steps proof fuzz demo clean
+.PHONY: all help build test race lint lint-install generate verify bench sim overload steps proof chaos fuzz demo clean
 
 all: build test lint ## build, test, lint
 
@@ -57,6 +57,10 @@ steps: ## a pipeline whose sink changes tenfold, hangs and refuses, over real so
 
 proof: ## the engine under seeded faults in virtual time: SEEDS=2000, or SEED=n for one
 	$(GO) test -tags synctests -timeout 3h ./integration/proof -run TestProof -v -seeds $(if $(SEED),$(or $(SEEDS),1),$(or $(SEEDS),2000)) -seed $(or $(SEED),0)
+
+chaos: ## kill the binary at each of its crash points, and 1,000 graceful stops, as a gate
+	$(GO) run ./integration/chaos
+	$(GO) test -tags synctests -count 1 -run '^TestAThousandGracefulStopsRepeatNothing$$' -v ./consumer
 
 fuzz: ## each fuzz target for a short while
 	@for p in $$($(GO) list ./...); do \
