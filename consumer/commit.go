@@ -11,55 +11,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
-	"github.com/weir-kafka/weir/consumer/internal/offset"
+
 	"github.com/weir-kafka/weir/internal/crash"
 )
-
-// mark is what a commit says of one partition.
-type mark struct {
-	p        *partition
-	gen      uint64
-	next     int64
-	epoch    int32
-	metadata string
-	whole    bool
-	covered  int64 // of p.uncommitted
-	beyond   int64 // done beyond next, and not or not all in the map: who can tell which
-}
-
-// mark returns what there is to commit, false when that is nothing new. Only a
-// live or draining partition has a say; the offset is never beyond what was
-// dispatched, because the tracker knows no other.
-func (p *partition) mark() (m mark, ok bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.life > draining || p.gone {
-		return m, false
-	}
-	next, epoch, ok := p.tracker.Commit()
-	if !ok {
-		if next, ok = p.tracker.Oldest(); !ok {
-			return m, false
-		}
-		epoch = -1
-	}
-	if next < max(p.committed, p.floor) {
-		return m, false
-	}
-	m = mark{p: p, gen: p.gen, next: next, epoch: epoch, whole: true, covered: p.uncommitted}
-	if beyond := p.tracker.Beyond(); beyond > 0 {
-		if !p.noMap {
-			m.metadata, m.whole = p.tracker.Map(next, offset.MetadataLimit)
-		}
-		if p.noMap || !m.whole {
-			m.beyond = int64(beyond)
-		}
-	}
-	if next == p.committed && (m.metadata == p.sentMap || p.uncommitted == 0) {
-		return m, false
-	}
-	return m, m.metadata != "" || p.committed < next
-}
 
 // committed is told the broker's answer.
 func (p *partition) commitDone(m mark, err error) {
@@ -174,6 +128,9 @@ func (c *Consumer) send(ctx context.Context, parts []*partition) error {
 		return nil
 	}
 	ctx = kgo.PreCommitFnContext(ctx, func(req *kmsg.OffsetCommitRequest) error {
+		if as := c.ownedAs.Load(); as == nil || *as != req.MemberID {
+			return errUnsure
+		}
 		if c.committer != "" && req.MemberID != c.committer {
 			return newMemberError(req.MemberID)
 		}
@@ -247,6 +204,11 @@ func (c *Consumer) applyCommit(marks map[tp]mark, req *kmsg.OffsetCommitRequest,
 	}
 	return errors.Join(errs...)
 }
+
+// errUnsure stops a commit under a member id of which the client has not said yet
+// what it owns. The group takes commits from any member, so ours could rewind
+// those of the owner.
+var errUnsure = errors.New("joined the group again, and do not know yet which partitions are ours")
 
 // newMemberError stops a commit under a member id that has not committed yet.
 type newMemberError string

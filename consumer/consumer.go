@@ -54,8 +54,9 @@ type Consumer struct {
 	work context.Context
 	stop context.CancelCauseFunc // ends taking with an error
 
-	commitMu  turn   // one commit at a time: snapshot, send, apply
-	committer string // the member id of the last commit
+	commitMu  turn                   // one commit at a time: snapshot, send, apply
+	committer string                 // the member id of the last commit
+	ownedAs   atomic.Pointer[string] // the member id under which the client last said what is ours
 
 	mu    sync.RWMutex
 	parts map[tp]*partition

@@ -12,10 +12,13 @@ import (
 )
 
 // assigned makes a new object for each partition. An empty map says only that a
-// session began or ended; answering it at once keeps the group moving.
+// session began, in which we keep what we have; answering it at once keeps the
+// group moving.
 func (c *Consumer) assigned(_ context.Context, _ *kgo.Client, m map[string][]int32) {
 	<-c.started
 	c.joined.Store(true)
+	member, _ := c.client.GroupMetadata()
+	c.ownedAs.Store(&member)
 	if len(m) == 0 {
 		return
 	}
@@ -79,8 +82,18 @@ func (c *Consumer) fetched(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFe
 
 // revoked gives partitions back: what has started is finished and committed
 // first. The group waits for this, so the time is bounded.
-func (c *Consumer) revoked(ctx context.Context, _ *kgo.Client, m map[string][]int32) {
+//
+// A member that was thrown out and learns this from a commit or a join joins
+// again under another id, and nobody says lost. Then others have had what it
+// still holds; and if it is to be given back before the client said that it is
+// ours again, one of them has it now. That is a loss by another name.
+func (c *Consumer) revoked(ctx context.Context, cl *kgo.Client, m map[string][]int32) {
 	if len(m) == 0 {
+		return
+	}
+	member, _ := c.client.GroupMetadata()
+	if as := c.ownedAs.Load(); as != nil && *as != member {
+		c.lost(ctx, cl, m)
 		return
 	}
 	c.rebalances.Add(1)

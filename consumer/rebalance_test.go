@@ -209,6 +209,46 @@ func TestAFrozenMemberDoesNotRewindItsSuccessor(t *testing.T) {
 	})
 }
 
+// deafTo answers the heartbeats of a member itself, so that the coordinator hears
+// none, throws the member out, and the member does not know.
+func (l *lab) deafTo(member string) {
+	l.cluster.ControlKey(int16(kmsg.Heartbeat), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		l.cluster.KeepControl()
+		r := req.(*kmsg.HeartbeatRequest)
+		if r.MemberID != member {
+			return nil, nil, false
+		}
+		return r.ResponseKind(), nil, true
+	})
+}
+
+// The member that was thrown out learns it from the answer of a commit, joins
+// again under another id, and has done more than its successor: its commit would
+// be a step back for the successor's next.
+func TestAMemberThatWasThrownOutCommitsNothingThatIsAnothers(t *testing.T) {
+	inLab(t, 1, func(l *lab) {
+		l.produce(1, 100, 100)
+		cfg := l.config()
+		release := make(chan struct{})
+		first := l.run(cfg, l.to(stuckFrom(20, release)))
+		l.until(time.Minute, "twenty committed", func() bool { return l.committed(0) == 20 })
+		l.deafTo(first.Explain().Member)
+		successor := make(chan struct{})
+		second := l.run(cfg, l.to(stuckFrom(20, successor)))
+		l.until(5*time.Minute, "the successor owns it", func() bool { return len(second.Explain().Partitions) == 1 })
+		before := first.Explain().Member
+		close(release) // 20 is done, and 21 could be committed
+		l.until(5*time.Minute, "joined again", func() bool { return first.Explain().Member != before })
+		time.Sleep(time.Minute)
+		if got := l.committed(0); got != 20 {
+			t.Errorf("committed %d, want the successor's 20", got)
+		}
+		close(successor)
+		first.mustEnd()
+		second.mustEnd()
+	})
+}
+
 // stuckFrom returns a handler that is deaf to its context at one offset, until
 // release is closed, and stuck from then on.
 func stuckFrom(offset int64, release <-chan struct{}) handlers.Handler {

@@ -50,18 +50,22 @@ var crcTable = crc32.MakeTable(crc32.Castagnoli)
 type run struct{ from, to int64 }
 
 // Map writes the completion map of what is done beyond the watermark, relative
-// to base, the offset that is committed with it. It is at most limit characters
-// long: if not everything fits it covers as many of the lowest offsets as it can
-// and whole is false. It is empty when there is nothing to say.
-func (t *Tracker) Map(base int64, limit int) (metadata string, whole bool) {
-	if t.ahead == 0 {
+// to base, the offset that is committed with it. What is left of an earlier map,
+// from [Map.After], is handed on. The text is at most limit characters long: if
+// not everything fits it covers as many of the lowest offsets as it can and whole
+// is false. It is empty when there is nothing to say.
+func (t *Tracker) Map(base int64, limit int, left Map) (metadata string, whole bool) {
+	if t.ahead == 0 && left.count == 0 {
 		return "", true
 	}
 	runs, all := t.runs(base)
+	_, epoch, _ := t.Last()
+	if all && left.count > 0 {
+		runs, epoch = append(runs, left.runs...), left.epoch
+	}
 	if len(runs) == 0 {
 		return "", false
 	}
-	epoch := t.segments[len(t.segments)-1].epoch
 	if s := encode(base, epoch, runs); len(s) <= limit {
 		return s, all
 	}

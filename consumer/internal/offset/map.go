@@ -1,6 +1,7 @@
 package offset
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -164,6 +165,23 @@ func (m *Map) Done(offset int64, epoch int32) bool {
 		return 0
 	})
 	return found
+}
+
+// After returns what m says of offsets beyond last, the newest record that was
+// fetched, which was written in a leader epoch: who commits before it has fetched
+// everything that m covers must hand that on. It is nothing if the epoch is later
+// than the map knows, because then all that follows is another log.
+func (m *Map) After(last int64, epoch int32) (left Map) {
+	if last+1 >= m.end || epoch > m.epoch {
+		return left
+	}
+	i, _ := slices.BinarySearchFunc(m.runs, last+1, func(r run, o int64) int { return cmp.Compare(r.to, o+1) })
+	left = Map{runs: slices.Clone(m.runs[i:]), end: m.end, epoch: m.epoch}
+	left.runs[0].from = max(left.runs[0].from, last+1)
+	for _, r := range left.runs {
+		left.count += int(r.to - r.from)
+	}
+	return left
 }
 
 // Count returns how many offsets are done.

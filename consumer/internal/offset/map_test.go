@@ -35,7 +35,7 @@ func TestMapsOfManyShapesComeBackWhole(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			const base = int64(1) << 40
 			tr := tracked(base, 10_000, done)
-			text, whole := tr.Map(base, MetadataLimit)
+			text, whole := tr.Map(base, MetadataLimit, Map{})
 			if !whole || len(text) > MetadataLimit {
 				t.Fatalf("%d characters, whole: %t", len(text), whole)
 			}
@@ -64,7 +64,7 @@ func TestAMapThatDoesNotFitCoversAPrefix(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	tr := tracked(0, 200_000, func(int) bool { return rng.IntN(2) == 0 })
 	for _, limit := range []int{MetadataLimit, 500, 60, 10, 0} {
-		text, whole := tr.Map(0, limit)
+		text, whole := tr.Map(0, limit, Map{})
 		if whole || len(text) > limit {
 			t.Fatalf("limit %d: %d characters, whole: %t", limit, len(text), whole)
 		}
@@ -91,7 +91,7 @@ func TestAMapThatDoesNotFitCoversAPrefix(t *testing.T) {
 // of runs ends the map.
 func TestAMapOfTooManyRunsSaysThatItIsNotWhole(t *testing.T) {
 	tr := tracked(0, 2*maxRuns+10, func(i int) bool { return i%2 == 1 })
-	text, whole := tr.Map(0, MetadataLimit)
+	text, whole := tr.Map(0, MetadataLimit, Map{})
 	m, err := ParseMap(text, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +103,7 @@ func TestAMapOfTooManyRunsSaysThatItIsNotWhole(t *testing.T) {
 
 func TestDamagedMapsAreRefused(t *testing.T) {
 	tr := tracked(500, 3000, func(i int) bool { return i%3 != 0 })
-	text, _ := tr.Map(500, MetadataLimit)
+	text, _ := tr.Map(500, MetadataLimit, Map{})
 	raw, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
 		t.Fatal(err)
@@ -168,7 +168,7 @@ func FuzzParseMap(f *testing.F) {
 	for _, tr := range []*Tracker{
 		tracked(0, 100, func(i int) bool { return i%2 == 0 }), tracked(0, 5000, func(i int) bool { return i%7 != 3 }),
 	} {
-		text, _ := tr.Map(0, MetadataLimit)
+		text, _ := tr.Map(0, MetadataLimit, Map{})
 		raw, err := base64.RawURLEncoding.DecodeString(text)
 		if err != nil {
 			f.Fatal(err)

@@ -68,7 +68,7 @@ func checkMap(t *testing.T, got *Tracker, want *naive, b int) {
 	if next, _, ok := got.Commit(); ok {
 		commit = next
 	}
-	text, whole := got.Map(commit, MetadataLimit)
+	text, whole := got.Map(commit, MetadataLimit, Map{})
 	if !whole {
 		t.Fatal("a small map did not fit")
 	}
@@ -216,7 +216,7 @@ func TestTrackerCostsABitARecord(t *testing.T) {
 	if got := tr.Bytes(); got > 300_000 {
 		t.Errorf("a window of a million takes %d bytes", got)
 	}
-	text, whole := tr.Map(0, MetadataLimit)
+	text, whole := tr.Map(0, MetadataLimit, Map{})
 	if !whole || len(text) > 64 {
 		t.Errorf("one hole takes %d characters, whole: %t", len(text), whole)
 	}
