@@ -161,7 +161,14 @@ func FuzzParse(f *testing.F) {
 		case err == nil && file == nil:
 			t.Error("neither a file nor problems")
 		case err == nil:
-			_ = file.YAML()
+			printed := file.YAML()
+			again, err := config.Parse("p.yaml", []byte(printed), parts(), config.WithEnviron(nil))
+			if err != nil {
+				t.Fatalf("what is in force is refused: %v in\n%s", err, printed)
+			}
+			if got := again.YAML(); got != printed {
+				t.Fatalf("what is in force differs (-first +again):\n%s", cmp.Diff(printed, got))
+			}
 		case err.Error() == "":
 			t.Error("problems without a text")
 		}

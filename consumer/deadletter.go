@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/weir-kafka/weir/flow"
@@ -110,9 +111,13 @@ func deadMessage(p *partition, rec *kgo.Record, why verdictOf) sink.Message {
 	return m
 }
 
+// cut returns at most n bytes of s, and no half of a character.
 func cut(s string, n int) string {
 	if len(s) <= n {
 		return s
+	}
+	for least := n - utf8.UTFMax; n > least+1 && !utf8.RuneStart(s[n]); {
+		n--
 	}
 	return s[:n]
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -75,6 +76,24 @@ func FuzzParseRetryAfter(f *testing.F) {
 		after, ok := flow.ParseRetryAfter(header, time.Unix(1_700_000_000, 0))
 		if after < 0 || after > 5*time.Minute || !ok && after != 0 {
 			t.Errorf("%q is %s (%v)", header, after, ok)
+		}
+		if secs, err := strconv.Atoi(header); err == nil {
+			if want := min(max(secs, 0), 300); !ok || after != time.Duration(want)*time.Second {
+				t.Errorf("%q is %s (%v), want %d s", header, after, ok, want)
+			}
+		}
+		now := time.Unix(1_700_000_000, 0)
+		if at, err := http.ParseTime(header); err == nil && (!ok || after != min(max(at.Sub(now), 0), 5*time.Minute)) {
+			t.Errorf("%q is %s (%v) at %s", header, after, ok, now)
+		}
+		for date, shift := range map[string]time.Duration{"": 0, now.Add(time.Hour).UTC().Format(http.TimeFormat): time.Hour} {
+			h := http.Header{"Retry-After": {header}, "Date": {date}}
+			low, ok1 := flow.ReadRetryAfter(h, now, func() float64 { return 0 })
+			high, ok2 := flow.ReadRetryAfter(h, now, func() float64 { return 0.999 })
+			want, ok3 := flow.ParseRetryAfter(header, now.Add(shift))
+			if ok1 != ok3 || ok2 != ok3 || low != want || high < low || high > low+low/10 {
+				t.Errorf("%q at %q is %s to %s (%v), want %s", header, date, low, high, ok1, want)
+			}
 		}
 	})
 }

@@ -189,8 +189,35 @@ func FuzzParseMap(f *testing.F) {
 			}
 			last = r.to
 		}
+		checkAfter(t, &m, committed, b)
 		if m.Done(committed-1, m.epoch) || m.Count() == 0 || m.Count() > maxSpan {
 			t.Fatalf("a map of %d offsets from %d", m.Count(), committed)
 		}
 	})
+}
+
+// checkAfter asks what is left of m behind some of its offsets.
+func checkAfter(t *testing.T, m *Map, committed int64, noise []byte) {
+	t.Helper()
+	for _, c := range noise[:min(len(noise), 8)] {
+		last := committed + int64(c)
+		left := m.After(last, m.epoch)
+		count := 0
+		for _, r := range m.runs {
+			count += int(max(r.to-max(r.from, last+1), 0))
+		}
+		if left.Count() != count {
+			t.Fatalf("%d are left after %d, want %d", left.Count(), last, count)
+		}
+		for o := committed; o < committed+300; o++ {
+			if left.Done(o, m.epoch) != (o > last && m.Done(o, m.epoch)) {
+				t.Fatalf("after %d: Done(%d) is %t", last, o, left.Done(o, m.epoch))
+			}
+		}
+		if m.epoch < 1<<31-1 {
+			if other := m.After(last, m.epoch+1); other.Count() > 0 {
+				t.Fatalf("%d are left in another log", other.Count())
+			}
+		}
+	}
 }
