@@ -54,7 +54,7 @@ func (c *Consumer) clientOptions() ([]kgo.Opt, error) {
 		kgo.FetchMaxPartitionBytes(min(fetch, 1<<20)),
 		kgo.MaxDecompressBatchBytes(int(max(int64(c.cfg.Memory)/4, 4<<20))),
 		kgo.WithLogger(clientLog{c.log}),
-		kgo.WithHooks(&c.fetches),
+		kgo.WithHooks(&c.fetches, &c.watchdog),
 	)
 	if k.Protocol == ProtocolConsumer {
 		opts = append(opts, kgo.ServerSideBalancer())

@@ -43,6 +43,7 @@ type Consumer struct {
 	gate      gate
 	sinkGates sinkGates
 	fetches   fetches
+	watchdog  watchdog
 	tenants   *tenants // nil without tenants
 	metrics   *metrics
 	recheck   chan struct{}
@@ -122,6 +123,7 @@ func New(cfg Config, p Pipeline, opts ...Option) (*Consumer, error) {
 	c.started, c.commitMu = make(chan struct{}), make(turn, 1)
 	c.alarm.kick = make(chan struct{}, 1)
 	c.gate = newGate(c.now())
+	c.watchdog.now = c.now
 	if c.handler == nil {
 		c.handler = handlers.Pass
 	}
@@ -184,6 +186,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.watchdog.heard.Store(c.now().UnixNano())
 	if c.client, err = kgo.NewClient(opts...); err != nil {
 		return fmt.Errorf("consumer: %w", err)
 	}

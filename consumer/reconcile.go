@@ -33,6 +33,7 @@ func (c *Consumer) reconcileLoop(ctx context.Context) {
 		}
 		if round%10 == 0 {
 			c.tune()
+			c.watchGroup()
 			for _, p := range c.partitions() {
 				p.keepHouse()
 			}

@@ -1,0 +1,50 @@
+package consumer
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// watchdog hears whether the group's coordinator answers this member.
+//
+// A member of a KIP-848 group that has no partitions sends nothing but heartbeats,
+// and the client never looks for another coordinator because of one: when the
+// coordinator dies, it dials the dead broker for ever and takes over from nobody.
+// Looking at the metadata cures it: a broker that is gone from there has its
+// coordination looked up anew by the next heartbeat. See docs/upstream.md.
+type watchdog struct {
+	now   func() time.Time
+	heard atomic.Int64 // when the coordinator answered, or was last looked for
+}
+
+var _ kgo.HookBrokerE2E = (*watchdog)(nil)
+
+// OnBrokerE2E implements kgo.HookBrokerE2E.
+func (w *watchdog) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) {
+	switch kmsg.Key(key) {
+	case kmsg.JoinGroup, kmsg.SyncGroup, kmsg.Heartbeat, kmsg.ConsumerGroupHeartbeat:
+		if e2e.Err() == nil {
+			w.heard.Store(w.now().UnixNano())
+		}
+	}
+}
+
+// silent returns true each time that nothing was heard for the time given.
+func (w *watchdog) silent(limit time.Duration) bool {
+	now, heard := w.now().UnixNano(), w.heard.Load()
+	return time.Duration(now-heard) > limit && w.heard.CompareAndSwap(heard, now)
+}
+
+// watchGroup makes the client look at the metadata when the coordinator has been
+// silent for a third of the session, three heartbeats at most: early enough that
+// the member is found again before its session ends. It costs a metadata request
+// and is harmless where it is wrong: a join waits as long as the group does.
+func (c *Consumer) watchGroup() {
+	if c.watchdog.silent(c.cfg.Kafka.SessionTimeout / 3) {
+		c.log.Info("the group's coordinator is silent; looking for it again", "group", c.cfg.Kafka.Group)
+		c.client.ForceMetadataRefresh()
+	}
+}
