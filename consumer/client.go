@@ -45,6 +45,9 @@ func (c *Consumer) clientOptions() ([]kgo.Opt, error) {
 		kgo.OnOffsetsFetched(c.fetched),
 		kgo.RebalanceTimeout(k.RebalanceTimeout),
 		kgo.SessionTimeout(k.SessionTimeout),
+		// A proxy or a load balancer in front of a broker that is down accepts a connection and
+		// ends it. Without this the client takes that for a wrong configuration, and loses the group.
+		kgo.AlwaysRetryEOF(),
 		kgo.HeartbeatInterval(min(3*time.Second, k.SessionTimeout/3)),
 		kgo.ConsumeStartOffset(start),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),

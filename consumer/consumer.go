@@ -221,7 +221,7 @@ func (c *Consumer) shutDown(work context.Context, endWork func()) {
 	endWork()
 	leave, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	if err := c.client.LeaveGroupContext(leave); err != nil {
+	if err := c.leave(leave); err != nil {
 		c.log.Warn("left the group without its answer; partitions stay reserved until the session ends", "err", err)
 	}
 	c.crew.close()

@@ -38,12 +38,15 @@ func (w *watchdog) silent(limit time.Duration) bool {
 	return time.Duration(now-heard) > limit && w.heard.CompareAndSwap(heard, now)
 }
 
+// longestSilence is two heartbeats of a KIP-848 group at a broker's defaults.
+const longestSilence = 10 * time.Second
+
 // watchGroup makes the client look at the metadata when the coordinator has been
-// silent for a third of the session, three heartbeats at most: early enough that
-// the member is found again before its session ends. It costs a metadata request
-// and is harmless where it is wrong: a join waits as long as the group does.
+// silent for a third of the session: early enough that it is found before the
+// session ends. That costs a request and is harmless where it is wrong: the answer
+// to a join takes as long as the group does.
 func (c *Consumer) watchGroup() {
-	if c.watchdog.silent(c.cfg.Kafka.SessionTimeout / 3) {
+	if c.watchdog.silent(min(c.cfg.Kafka.SessionTimeout/3, longestSilence)) {
 		c.log.Info("the group's coordinator is silent; looking for it again", "group", c.cfg.Kafka.Group)
 		c.client.ForceMetadataRefresh()
 	}
