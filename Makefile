@@ -5,7 +5,10 @@ BIN = $(CURDIR)/bin
 # Modules of their own, so that what they need stays out of the product.
 MODULES = flow/grpcflow flow/bench
 
-.PHONY: all help build test race lint lint-install generate verify bench sim overload steps proof chaos fuzz demo clean
+# Its tests run a real Kafka in containers, for a quarter of an hour: make integration.
+CLAIMS = integration/kafkatest
+
+.PHONY: all help build test race lint lint-install generate verify bench sim overload steps proof chaos integration fuzz demo clean
 
 all: build test lint ## build, test, lint
 
@@ -19,6 +22,8 @@ test: ## run the tests; needs nothing but Go
 	$(GO) vet -tags synctests ./...
 	$(GO) test -tags synctests ./...
 	@for m in $(MODULES); do (cd $$m && $(GO) vet ./... && $(GO) test ./...) || exit 1; done
+	cd $(CLAIMS) && $(GO) vet ./...
+	@echo "LEFT OUT: the claims about real brokers ($(CLAIMS)): make integration"
 
 race: ## run the tests with the race detector
 	$(GO) test -race -short -tags synctests ./...
@@ -36,7 +41,7 @@ generate: ## write the generated pages
 
 verify: generate ## fail if a generated page or go.mod is stale
 	$(GO) mod tidy -diff
-	@for m in $(MODULES); do (cd $$m && $(GO) mod tidy -diff) || exit 1; done
+	@for m in $(MODULES) $(CLAIMS); do (cd $$m && $(GO) mod tidy -diff) || exit 1; done
 	git diff --exit-code -- docs
 
 # Every release judges on seeds of its own.
@@ -61,6 +66,9 @@ proof: ## the engine under seeded faults in virtual time: SEEDS=2000, or SEED=n 
 chaos: ## kill the binary at each of its crash points, and 1,000 graceful stops, as a gate
 	$(GO) run ./integration/chaos
 	$(GO) test -tags synctests -count 1 -run '^TestAThousandGracefulStopsRepeatNothing$$' -v ./consumer
+
+integration: ## the claims about real brokers, in containers, each with PASS or FAIL
+	GO="$(GO)" integration/claims $(CLAIMS_FLAGS)
 
 fuzz: ## each fuzz target for a short while
 	@for p in $$($(GO) list ./...); do \

@@ -1,0 +1,78 @@
+package kafkatest_test
+
+import (
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/weir-kafka/weir/consumer"
+)
+
+// Twelve members share eighty partitions; every half second up to 60 % of them stop
+// or start, and some of those that stop are killed.
+func TestChurnOfTwelveMembersLosesNothingAndKeepsOrder(t *testing.T) {
+	for name, kills := range map[string]bool{"stops": false, "stops and kills": true} {
+		for _, protocol := range []consumer.Protocol{consumer.ProtocolClassic, consumer.ProtocolConsumer} {
+			t.Run(string(protocol)+" "+name, func(t *testing.T) { churn(t, protocol, kills) })
+		}
+	}
+}
+
+func churn(t *testing.T, protocol consumer.Protocol, kills bool) {
+	const members, partitions, records = 12, 80, 500_000
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	l := newLab(t, shared(t, oneNode), partitions)
+	l.keys = 2000
+	cfg := l.config(protocol)
+	var alive []*member
+	var ending sync.WaitGroup
+	for range members {
+		alive = append(alive, l.run(cfg, l.to(nil)))
+	}
+	produced := make(chan struct{})
+	go func() {
+		defer close(produced)
+		for range 50 {
+			l.produce(records / 50)
+			time.Sleep(200 * time.Millisecond)
+		}
+	}()
+	allowed, stopped, killed := 0, 0, 0
+	turn := func() {
+		n := 1 + r.IntN(members*6/10)
+		for range n {
+			if len(alive) < members && r.IntN(2) == 0 || len(alive) <= members*4/10 {
+				alive = append(alive, l.run(cfg, l.to(nil)))
+				continue
+			}
+			i := r.IntN(len(alive))
+			m := alive[i]
+			alive = append(alive[:i], alive[i+1:]...)
+			if kills && r.IntN(8) == 0 {
+				allowed += m.kill()
+				killed++
+				continue
+			}
+			stopped++
+			ending.Go(func() { _ = m.end() })
+		}
+	}
+	for done := false; !done; {
+		select {
+		case <-produced:
+			done = true
+		case <-time.After(500 * time.Millisecond):
+			turn()
+		}
+	}
+	for len(alive) < members {
+		alive = append(alive, l.run(cfg, l.to(nil)))
+	}
+	l.delivered(3 * time.Minute)
+	ending.Wait()
+	t.Logf("%d members came, %d were stopped, %d killed; at most %d duplicates allowed", len(l.members), stopped, killed, allowed)
+	l.settled(allowed)
+}
