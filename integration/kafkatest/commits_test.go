@@ -3,6 +3,7 @@ package kafkatest_test
 import (
 	"context"
 	"fmt"
+	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -13,16 +14,14 @@ import (
 // committedAll checks that the group is committed to the end of every partition.
 func (l *lab) committedAll() {
 	l.Helper()
-	ends, err := l.c.Admin().ListEndOffsets(l.Context(), l.topic)
-	if err != nil {
-		l.Error(err)
-		return
-	}
-	committed, err := l.c.Admin().FetchOffsets(l.Context(), l.group)
-	if err != nil {
-		l.Error(err)
-		return
-	}
+	var ends kadm.ListedOffsets
+	var committed kadm.OffsetResponses
+	l.until(30*time.Second, "offsets of the group", func() bool { // a connection may have died with its broker
+		var one, two error
+		ends, one = l.c.Admin().ListEndOffsets(l.Context(), l.topic)
+		committed, two = l.c.Admin().FetchOffsets(l.Context(), l.group)
+		return one == nil && two == nil
+	})
 	ends.Each(func(end kadm.ListedOffset) {
 		at, _ := committed.Lookup(end.Topic, end.Partition)
 		if end.Err != nil || at.Err != nil || at.At != end.Offset {
@@ -53,11 +52,12 @@ func (l *lab) readCommits(each func(partition int32, at int64)) {
 	const internal = "__consumer_offsets"
 	ctx, cancel := context.WithTimeout(l.Context(), time.Minute)
 	defer cancel()
-	ends, err := l.c.Admin().ListEndOffsets(ctx, internal)
-	if err != nil {
-		l.Error(err)
-		return
-	}
+	var ends kadm.ListedOffsets
+	l.until(30*time.Second, "the ends of the commits", func() bool {
+		var err error
+		ends, err = l.c.Admin().ListEndOffsets(ctx, internal)
+		return err == nil
+	})
 	left := map[int32]int64{}
 	for _, e := range ends[internal] {
 		if e.Offset > 0 {
@@ -94,4 +94,17 @@ func (l *lab) parseCommit(r *kgo.Record) (partition int32, at int64, ok bool) {
 		return 0, 0, false
 	}
 	return key.Partition, value.Offset, true
+}
+
+// The check itself sees a commit that goes back, which no broker refuses.
+func TestACommitThatGoesBackIsSeen(t *testing.T) {
+	l := newLab(t, shared(t, oneNode), 1)
+	for _, at := range []int64{10, 20, 5, 30} {
+		var os kadm.Offsets = map[string]map[int32]kadm.Offset{}
+		os.Add(kadm.Offset{Topic: l.topic, Partition: 0, At: at, LeaderEpoch: -1})
+		must(t, l.c.Admin().CommitAllOffsets(t.Context(), l.group, os))
+	}
+	if got := l.regressions(); len(got) != 1 {
+		t.Errorf("saw %q, want one step back", got)
+	}
 }

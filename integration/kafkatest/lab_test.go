@@ -1,17 +1,13 @@
 package kafkatest_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -21,10 +17,9 @@ import (
 	"github.com/weir-kafka/weir/consumer"
 	"github.com/weir-kafka/weir/handlers"
 	"github.com/weir-kafka/weir/integration/kafkatest"
-	"github.com/weir-kafka/weir/sink"
 )
 
-// One cluster of each size serves all tests: topics and groups are their own.
+// A cluster of each size serves all tests: topics and groups are their own.
 var (
 	oneNode    = sync.OnceValues(func() (*kafkatest.Cluster, error) { return kafkatest.Open(context.Background()) })
 	threeNodes = sync.OnceValues(func() (*kafkatest.Cluster, error) {
@@ -306,88 +301,9 @@ func (l *lab) atRest(allowed int) {
 	l.committedAll()
 }
 
-// cutter is a network that can be cut off.
-type cutter struct {
-	mu    sync.Mutex
-	isoff bool
-	conns []net.Conn
-}
-
-var errCut = errors.New("cut off")
-
-func (c *cutter) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	if c.isCut() {
-		return nil, errCut
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
-	conn, err := new(net.Dialer).DialContext(ctx, network, address)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err == nil {
-		if c.isoff {
-			_ = conn.Close()
-			return nil, errCut
-		}
-		c.conns = append(c.conns, conn)
-	}
-	return conn, err
-}
-
-func (c *cutter) cut(off bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.isoff = off
-	if off {
-		for _, conn := range c.conns {
-			_ = conn.Close()
-		}
-		c.conns = nil
-	}
-}
-
-func (c *cutter) isCut() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.isoff
-}
-
-// cutSink is a sink behind that network. A write and the cut exclude each other, as
-// they do in a process that is killed.
-type cutSink struct {
-	net  *cutter
-	sink sink.Sink
-}
-
-func (s cutSink) Write(ctx context.Context, batch []sink.Message) error {
-	if s.net.isCut() {
-		return errCut
-	}
-	return s.sink.Write(ctx, batch)
-}
-
-// logbook keeps what the members said.
-type logbook struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *logbook) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *logbook) logger(member int) *slog.Logger {
-	level := slog.LevelInfo
-	if os.Getenv("WEIR_LOG") == "debug" {
-		level = slog.LevelDebug
-	}
-	return slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{Level: level})).With("member", member)
-}
-
-// String returns the last of it.
-func (b *logbook) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	lines := strings.Split(b.b.String(), "\n")
-	return strings.Join(lines[max(0, len(lines)-200):], "\n")
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"testing"
 
 	"github.com/weir-kafka/weir/sink"
 )
@@ -88,4 +89,31 @@ func (g *ledger) violations() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return append([]string(nil), g.wrong[:min(len(g.wrong), 5)]...)
+}
+
+func TestTheLedgerSeesLossDisorderAndRepetition(t *testing.T) {
+	for name, c := range map[string]struct {
+		came              []string
+		distinct, repeats int
+		wrong             int
+	}{
+		"in order":   {[]string{"0", "1", "2"}, 3, 0, 0},
+		"repetition": {[]string{"0", "1", "0", "1", "2"}, 3, 2, 0},
+		"lost":       {[]string{"0", "2"}, 3, -1, 1},
+		"overtaken":  {[]string{"1", "0"}, 2, 0, 1},
+		"unreadable": {[]string{"x"}, 0, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newLedger()
+			for _, v := range c.came {
+				g.take("k", v)
+			}
+			if got := len(g.violations()); got != c.wrong {
+				t.Errorf("%d violations, want %d", got, c.wrong)
+			}
+			if g.distinct() != c.distinct || g.duplicates() != c.repeats {
+				t.Errorf("%d distinct and %d duplicates, want %d and %d", g.distinct(), g.duplicates(), c.distinct, c.repeats)
+			}
+		})
+	}
 }

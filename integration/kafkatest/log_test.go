@@ -213,6 +213,11 @@ func TestAfterAnUncleanElectionTheNewRecordsAreRead(t *testing.T) {
 	l.produce(1000)
 	l.delivered(90 * time.Second)
 	must(t, l.c.Heal(t.Context()))
+	ends, err := l.c.Admin().ListEndOffsets(t.Context(), l.topic)
+	must(t, err)
+	if end, _ := ends.Lookup(l.topic, 0); end.Offset != 2000 {
+		t.Errorf("the log ends at %d, want 2000: nothing was taken away", end.Offset)
+	}
 	l.atRest(0)
 }
 
