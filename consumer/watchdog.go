@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -24,11 +25,9 @@ var _ kgo.HookBrokerE2E = (*watchdog)(nil)
 
 // OnBrokerE2E implements kgo.HookBrokerE2E.
 func (w *watchdog) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) {
-	switch kmsg.Key(key) {
-	case kmsg.JoinGroup, kmsg.SyncGroup, kmsg.Heartbeat, kmsg.ConsumerGroupHeartbeat:
-		if e2e.Err() == nil {
-			w.heard.Store(w.now().UnixNano())
-		}
+	group := []kmsg.Key{kmsg.JoinGroup, kmsg.SyncGroup, kmsg.Heartbeat, kmsg.ConsumerGroupHeartbeat}
+	if e2e.Err() == nil && slices.Contains(group, kmsg.Key(key)) {
+		w.heard.Store(w.now().UnixNano())
 	}
 }
 

@@ -5,6 +5,7 @@ package consumer_test
 import (
 	"context"
 	"net"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -89,5 +90,5 @@ func (l *lab) coordinator() (int32, string) {
 		l.Fatal("no coordinator")
 	}
 	c := resp.Coordinators[0]
-	return c.NodeID, net.JoinHostPort(c.Host, "1909"+string(rune('2'+c.NodeID)))
+	return c.NodeID, net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port)))
 }

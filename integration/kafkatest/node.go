@@ -129,7 +129,7 @@ func (n *Node) Log(last int) string {
 	if err != nil {
 		return err.Error()
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }()
 	b, err := io.ReadAll(r)
 	if err != nil {
 		return err.Error()
