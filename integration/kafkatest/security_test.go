@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -129,6 +130,16 @@ func TestRightsWithdrawnAndGivenBackLoseNothing(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A client that tries again after every early end of a connection still says why.
+func TestAMissingTLSIsSaidInTheLog(t *testing.T) {
+	c, _ := secured(t)
+	l := newLab(t, c, 1)
+	cfg := l.config(consumer.ProtocolAuto)
+	cfg.Kafka.Brokers = c.SecureAddrs()
+	l.run(cfg, l.to(nil))
+	l.until(30*time.Second, "the log names TLS", func() bool { return strings.Contains(l.log.String(), "TLS misconfigured") })
 }
 
 // unsecuredToken is a token that a broker without a validator takes: for tests.
