@@ -22,7 +22,9 @@ func TestATopicCreatedAgainIsReadFromItsBeginning(t *testing.T) {
 		t.Run(string(protocol), func(t *testing.T) {
 			l := newLab(t, shared(t, oneNode), 3)
 			l.produce(1000)
-			l.run(l.config(protocol), l.to(nil))
+			cfg := l.config(protocol)
+			cfg.Kafka.CommitInterval = time.Hour // what was done of the old topic is not committed yet
+			l.run(cfg, l.to(nil))
 			l.delivered(30 * time.Second)
 			_, err := l.c.Admin().DeleteTopic(t.Context(), l.topic)
 			must(t, err)

@@ -133,13 +133,17 @@ func TestRightsWithdrawnAndGivenBackLoseNothing(t *testing.T) {
 }
 
 // A client that tries again after every early end of a connection still says why.
-func TestAMissingTLSIsSaidInTheLog(t *testing.T) {
-	c, _ := secured(t)
-	l := newLab(t, c, 1)
-	cfg := l.config(consumer.ProtocolAuto)
-	cfg.Kafka.Brokers = c.SecureAddrs()
-	l.run(cfg, l.to(nil))
-	l.until(30*time.Second, "the log names TLS", func() bool { return strings.Contains(l.log.String(), "TLS misconfigured") })
+func TestAMissingTLSOrSASLIsSaidInTheLog(t *testing.T) {
+	c, ca := secured(t)
+	for want, conf := range map[string]*consumer.TLSConfig{"tls": nil, "sasl": {CA: ca}} {
+		t.Run(want, func(t *testing.T) {
+			l := newLab(t, c, 1)
+			cfg := l.config(consumer.ProtocolAuto)
+			cfg.Kafka.Brokers, cfg.Kafka.TLS = c.SecureAddrs(), conf
+			l.run(cfg, l.to(nil))
+			l.until(30*time.Second, "the log names it", func() bool { return strings.Contains(strings.ToLower(l.log.String()), want) })
+		})
+	}
 }
 
 // unsecuredToken is a token that a broker without a validator takes: for tests.
