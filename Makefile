@@ -30,7 +30,7 @@ race: ## run the tests with the race detector
 	cd flow/grpcflow && $(GO) test -race -short ./...
 
 lint: ## run golangci-lint where it is installed (make lint-install)
-	@if [ -x $(BIN)/golangci-lint ]; then $(BIN)/golangci-lint run && cd flow/grpcflow && $(BIN)/golangci-lint run; \
+	@if [ -x $(BIN)/golangci-lint ]; then $(BIN)/golangci-lint run && (cd flow/grpcflow && $(BIN)/golangci-lint run) && cd $(CLAIMS) && $(BIN)/golangci-lint run; \
 	else echo "lint: golangci-lint is not installed: make lint-install"; test -z "$$CI"; fi
 
 lint-install: ## install the pinned golangci-lint into bin/
