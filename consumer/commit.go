@@ -131,10 +131,12 @@ func (c *Consumer) send(ctx context.Context, parts []*partition) error {
 		if as := c.ownedAs.Load(); as == nil || *as != req.MemberID {
 			return errUnsure
 		}
-		if c.committer != "" && req.MemberID != c.committer {
+		if c.committer == "" { // it may have been thrown out before its first commit
+			c.committer = *c.firstAs.Load()
+		}
+		if req.MemberID != c.committer {
 			return newMemberError(req.MemberID)
 		}
-		c.committer = req.MemberID
 		addMetadata(req, marks)
 		crashCommit(marks)
 		return nil

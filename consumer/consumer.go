@@ -57,7 +57,8 @@ type Consumer struct {
 
 	commitMu  turn                   // one commit at a time: snapshot, send, apply
 	committer string                 // the member id of the last commit
-	ownedAs   atomic.Pointer[string] // the member id under which the client last said what is ours
+	firstAs   atomic.Pointer[string] // the member id under which the client first said what is ours
+	ownedAs   atomic.Pointer[string] // the same for the last time
 
 	mu    sync.RWMutex
 	parts map[tp]*partition

@@ -18,6 +18,7 @@ func (c *Consumer) assigned(_ context.Context, _ *kgo.Client, m map[string][]int
 	<-c.started
 	c.joined.Store(true)
 	member, _ := c.client.GroupMetadata()
+	c.firstAs.CompareAndSwap(nil, &member)
 	c.ownedAs.Store(&member)
 	if len(m) == 0 {
 		return

@@ -209,16 +209,18 @@ func TestAFrozenMemberDoesNotRewindItsSuccessor(t *testing.T) {
 	})
 }
 
-// deafTo answers the heartbeats of a member itself, so that the coordinator hears
-// none, throws the member out, and the member does not know.
-func (l *lab) deafTo(member string) {
+// deafTo answers the heartbeats of a member itself, with code, so that the
+// coordinator hears none, throws the member out, and the member does not know.
+func (l *lab) deafTo(member string, code *atomic.Int32) {
 	l.cluster.ControlKey(int16(kmsg.Heartbeat), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		l.cluster.KeepControl()
 		r := req.(*kmsg.HeartbeatRequest)
 		if r.MemberID != member {
 			return nil, nil, false
 		}
-		return r.ResponseKind(), nil, true
+		resp := r.ResponseKind().(*kmsg.HeartbeatResponse)
+		resp.ErrorCode = int16(code.Load()) //nolint:gosec // a code of the protocol
+		return resp, nil, true
 	})
 }
 
@@ -232,7 +234,7 @@ func TestAMemberThatWasThrownOutCommitsNothingThatIsAnothers(t *testing.T) {
 		release := make(chan struct{})
 		first := l.run(cfg, l.to(stuckFrom(20, release)))
 		l.until(time.Minute, "twenty committed", func() bool { return l.committed(0) == 20 })
-		l.deafTo(first.Explain().Member)
+		l.deafTo(first.Explain().Member, new(atomic.Int32))
 		successor := make(chan struct{})
 		second := l.run(cfg, l.to(stuckFrom(20, successor)))
 		l.until(5*time.Minute, "the successor owns it", func() bool { return len(second.Explain().Partitions) == 1 })
@@ -246,6 +248,34 @@ func TestAMemberThatWasThrownOutCommitsNothingThatIsAnothers(t *testing.T) {
 		close(successor)
 		first.mustEnd()
 		second.mustEnd()
+	})
+}
+
+// This one was thrown out before it committed anything, learns it from a join, and
+// has its partition again by then: what others committed meanwhile counts.
+func TestAMemberThatIsBackAsAnotherBeginsBehindWhatOthersCommitted(t *testing.T) {
+	inLab(t, 1, func(l *lab) {
+		l.produce(1, 100, 100)
+		cfg := l.config()
+		slowly := cfg
+		slowly.Kafka.CommitInterval = 20 * time.Minute
+		release := make(chan struct{})
+		first := l.run(slowly, l.to(stuckFrom(20, release)))
+		l.until(time.Minute, "twenty done", func() bool { return first.Explain().Totals.Done == 20 })
+		before := first.Explain().Member
+		var code atomic.Int32
+		l.deafTo(before, &code)
+		second := l.run(cfg, l.to(nil))
+		l.until(5*time.Minute, "the successor done", func() bool { return l.committed(0) == 100 })
+		second.mustEnd()
+		code.Store(int32(kerr.RebalanceInProgress.Code))
+		l.until(5*time.Minute, "joined again", func() bool { return first.Explain().Member != before })
+		time.Sleep(time.Hour)
+		if got := l.committed(0); got != 100 {
+			t.Errorf("committed %d, want the successor's 100", got)
+		}
+		close(release)
+		first.mustEnd()
 	})
 }
 
