@@ -8,7 +8,7 @@ MODULES = flow/grpcflow flow/bench
 # Its tests run a real Kafka in containers, for a quarter of an hour: make integration.
 CLAIMS = integration/kafkatest
 
-.PHONY: all help build test race lint lint-install generate verify bench sim overload steps proof chaos integration fuzz demo clean
+.PHONY: all help build test race lint lint-install generate verify bench sim overload steps proof chaos integration model fuzz demo clean
 
 all: build test lint ## build, test, lint
 
@@ -69,6 +69,9 @@ chaos: ## kill the binary at each of its crash points, and 1,000 graceful stops,
 
 integration: ## the claims about real brokers, in containers, each with PASS or FAIL
 	GO="$(GO)" integration/claims $(CLAIMS_FLAGS)
+
+model: ## check the model of a hand-over, and that its mutants fail (needs spin and gcc)
+	integration/model/check.sh
 
 fuzz: ## each fuzz target for a short while
 	@for p in $$($(GO) list ./...); do \
