@@ -22,6 +22,10 @@ type AdmissionConfig struct {
 	NowFunc  func() time.Time // defaults to time.Now
 }
 
+// doorTarget is the elasticity that a door holds: with 0.23 the 99th percentile of
+// eight workers of 80 ms is at twice the unloaded one.
+const doorTarget = 0.4
+
 // Visit is what a door wants to know of a request.
 type Visit struct {
 	Level  int    // from [Admission.Level] or from who called; the lower, the more important
@@ -110,7 +114,7 @@ func NewAdmission(cfg AdmissionConfig) *Admission {
 		cfg.NowFunc = time.Now
 	}
 	if cfg.Limiter == nil {
-		cfg.Limiter = NewLimiter(Knee(KneeConfig{}), WithNow(cfg.NowFunc))
+		cfg.Limiter = NewLimiter(Knee(KneeConfig{Target: doorTarget}), WithNow(cfg.NowFunc))
 	}
 	if cfg.Shedder == nil {
 		cfg.Shedder = new(Shedder)

@@ -14,6 +14,10 @@ type KneeConfig struct {
 	Sink string
 	// Min, Max and Initial bound the calls in flight. Zero means 1, 512 and 4.
 	Min, Max, Initial int
+	// Target is the elasticity to hold. Zero means 0.23, which is for work that
+	// waits anyway; a server, whose callers wait, wants more, and has less latency
+	// for a little goodput.
+	Target float64
 	// Seed fixes the jitter of probes. Zero takes a seed of its own, which is what
 	// instances that must not probe together want.
 	Seed uint64
@@ -84,6 +88,9 @@ func newKnee(cfg KneeConfig, rules kneeRules) *knee {
 	k := &knee{kneeRules: rules, min: float64(max(cfg.Min, 1)), max: float64(cfg.Max)}
 	if cfg.Max <= 0 {
 		k.max = 512
+	}
+	if cfg.Target > 0 {
+		k.kneeRules.Target = cfg.Target
 	}
 	k.max = max(k.max, k.min)
 	if cfg.Initial <= 0 {
