@@ -274,8 +274,8 @@ func (g *sinkGate) step(s *writeStage, now time.Time, upstream int, fetch time.D
 	default:
 		g.why = "calls fail"
 	}
-	v.full = st.InFlight >= st.Limit && s.queued() > 0
-	v.rated = waiting > 0 && s.pace.rated.after(now.Add(-reconcileEvery)) // since it was looked at last
+	v.full = st.InFlight >= st.Limit && s.queued() > 0 || s.stood.after(g.stepped) // between two looks too
+	v.rated = waiting > 0 && s.pace.rated.after(now.Add(-reconcileEvery))          // since it was looked at last
 	if empty := s.pace.empty.time(); empty.After(now) && empty.After(v.until) {
 		v.until, g.why = empty, "retry budget"
 	}

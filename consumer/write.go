@@ -37,6 +37,7 @@ type writeStage struct {
 	written   atomic.Int64  // messages acknowledged
 	rejected  atomic.Int64  // messages given to the dead letters
 	load      load
+	stood     moment // when a call last had waited for room
 	pace      pace
 	deadlines deadlines
 	underWay  underWay
@@ -172,8 +173,9 @@ func (s *writeStage) run(ctx context.Context) {
 			return
 		}
 		enough := enoughAlone
-		if s.c.now().Sub(from) > slowSink {
+		if now := s.c.now(); now.Sub(from) > slowSink {
 			enough = math.MaxInt
+			s.stood.set(now)
 		}
 		c, ok := s.join(enough)
 		s.c.openTenants()
