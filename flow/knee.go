@@ -90,7 +90,7 @@ func newKnee(cfg KneeConfig, rules kneeRules) *knee {
 		k.max = 512
 	}
 	if cfg.Target > 0 {
-		k.kneeRules.Target = cfg.Target
+		k.Target = cfg.Target
 	}
 	k.max = max(k.max, k.min)
 	if cfg.Initial <= 0 {
