@@ -2,13 +2,10 @@ package main
 
 import (
 	"bytes"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/weir-kafka/weir/consumer"
 )
@@ -33,19 +30,7 @@ func TestExplainTableSaysWhatAndWhy(t *testing.T) {
 	if err := explainTable(&got, r); err != nil {
 		t.Fatal(err)
 	}
-	golden := filepath.Join("testdata", "explain.txt")
-	if *update {
-		if err := os.WriteFile(golden, got.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got.String()); diff != "" {
-		t.Errorf("table differs (-want +got):\n%s", diff)
-	}
+	same(t, filepath.Join("testdata", "explain.txt"), got.String())
 }
 
 func TestExplainSaysThatNobodyAnswers(t *testing.T) {

@@ -14,6 +14,23 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
+// same wants got to be what the golden file holds, or makes it so with -update.
+func same(t *testing.T, golden, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden) //nolint:gosec // a file of the test
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("it differs from %s (-want +got):\n%s", golden, diff)
+	}
+}
+
 // Every broken file has its message beside it: the place, what is wrong, the
 // mend.
 func TestBrokenFilesAreRefusedWithTheirMend(t *testing.T) {
@@ -34,18 +51,7 @@ func TestBrokenFilesAreRefusedWithTheirMend(t *testing.T) {
 			}
 			got := strings.ReplaceAll(stderr.String(), dir+string(filepath.Separator), "")
 			golden := strings.TrimSuffix(file, ".yaml") + ".want"
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden) //nolint:gosec // a file of the test
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("message differs (-want +got):\n%s", diff)
-			}
+			same(t, golden, got)
 		})
 	}
 }
@@ -64,18 +70,7 @@ func TestClassicMistakesAreFound(t *testing.T) {
 				t.Errorf("exit code %d, want %d", got, code)
 			}
 			got := strings.ReplaceAll(stdout.String()+stderr.String(), dir+string(filepath.Separator), "")
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden) //nolint:gosec // a file of the test
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("message differs (-want +got):\n%s", diff)
-			}
+			same(t, golden, got)
 		})
 	}
 }
