@@ -59,6 +59,9 @@ func (r Rate) String() string {
 	return ""
 }
 
+// perSecond is the rate in units, messages or bytes; zero for no bound.
+func (r Rate) perSecond() float64 { return max(r.Count, float64(r.Bytes)) }
+
 // rateParts is how many calls a second a sink at its rate gets at least, as long
 // as a message does not cost more: a bucket, and a call, hold a tenth of a second.
 const rateParts = 10
@@ -85,7 +88,7 @@ func (r Rate) spread(l sink.Limits) sink.Limits {
 // of a second, and a call may carry as much again: in no second is more than 1.2
 // times the rate begun, except for a message that costs more than that alone.
 func (r Rate) bucket() *flow.Rate {
-	perSecond := max(r.Count, float64(r.Bytes))
+	perSecond := r.perSecond()
 	if perSecond <= 0 {
 		return nil
 	}

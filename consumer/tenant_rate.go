@@ -7,7 +7,7 @@ import (
 )
 
 // perSecond is the rate in units, records or bytes.
-func (t *tenants) perSecond() float64 { return max(t.cfg.Rate.Count, float64(t.cfg.Rate.Bytes)) }
+func (t *tenants) perSecond() float64 { return t.cfg.Rate.perSecond() }
 
 // unit is how long one unit lasts, burst how long those that may come at once do.
 func (t *tenants) unit() time.Duration  { return time.Duration(float64(time.Second) / t.perSecond()) }
