@@ -147,13 +147,10 @@ type sinkGate struct {
 
 // setAside returns how many messages are set aside until their retry is due: they wait
 // for the time and not for room.
-func (s *writeStage) setAside() (messages int) {
+func (s *writeStage) setAside() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := range s.parked {
-		messages += s.parked[i].size()
-	}
-	return messages
+	return s.set
 }
 
 // decaying is a count that forgets: it is worth a half after some seconds.
