@@ -135,6 +135,7 @@ func TestARateOutlastsAMomentWithoutRecords(t *testing.T) {
 	inLab(t, 1, func(l *lab) {
 		cfg := byTenant(l)
 		cfg.Tenant.Rate.Count = 1
+		l.ledger.unordered = true
 		m := l.run(cfg, l.to(nil))
 		time.Sleep(2 * time.Second)
 		from := time.Now()
@@ -142,7 +143,6 @@ func TestARateOutlastsAMomentWithoutRecords(t *testing.T) {
 			l.send("a", 1, 10)
 			time.Sleep(time.Second / 10)
 		}
-		l.ledger.unordered = true
 		l.until(time.Minute, "delivered", func() bool { return l.ledger.distinct() == 10 })
 		if got := time.Since(from); got < 9*time.Second {
 			t.Errorf("ten records took %v at one a second", got)
