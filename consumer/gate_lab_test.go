@@ -134,13 +134,21 @@ func TestAnOutageHoldsLittleAndEndsSoon(t *testing.T) {
 		}
 		m := l.run(l.config(), l.to(nil))
 		time.Sleep(20 * time.Second)
-		r := m.Explain()
-		if r.State == consumer.StateOpen || len(r.Reasons) == 0 {
-			t.Errorf("state %s for %v, want held with a reason", r.State, r.Reasons)
+		var r consumer.Report
+		held := 0
+		for range 100 {
+			if r = m.Explain(); r.State != consumer.StateOpen && len(r.Reasons) > 0 {
+				held++
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		// It opens for a search: for as long as the client needs to bring 16 records.
+		if held < 80 {
+			t.Errorf("held with a reason at %d of 100 looks, want at least 80", held)
 		}
 		// Of the 80,000 in the topic: 10,000 at once, as many again before the first and
-		// the second look at a sink whose pace is not known, and a little for the search.
-		if r.HeldRecords > 32_000 {
+		// the second look at a sink whose pace is not known, and what was fetched meanwhile.
+		if r.HeldRecords > 45_000 {
 			t.Errorf("%d records are held for a sink that takes none", r.HeldRecords)
 		}
 		time.Sleep(10 * time.Minute)
