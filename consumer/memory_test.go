@@ -118,6 +118,7 @@ func TestADrainPausesNothing(t *testing.T) {
 		cfg.Memory = 16 << 20
 		m := l.run(cfg, p)
 		l.until(time.Minute, "paused", func() bool { return m.Explain().State == consumer.StatePaused })
+		time.Sleep(time.Second) // the state is set before the partitions are paused
 		before := m.Explain().Pauses
 		m.mustEnd()
 		if got := m.Explain().Pauses; got != before {
