@@ -19,6 +19,7 @@ type call struct {
 	messages int
 	bytes    int
 	wins     uint64 // the sink's successes when the call was made
+	cancel   context.CancelFunc
 }
 
 // add takes as much of sp as the limits leave room for, and returns what must
@@ -70,6 +71,8 @@ func (c *call) run(ctx context.Context) {
 	msgs := c.join()
 	start := s.c.now()
 	given := s.deadline(c, start)
+	ctx, c.cancel = context.WithCancel(ctx)
+	defer c.cancel()
 	s.underWay.begin(c, start.Add(given+grace))
 	err := flow.Deadline(ctx, given, func(ctx context.Context) error { return c.write(ctx, msgs) })
 	took := s.c.now().Sub(start)
@@ -95,6 +98,16 @@ func (c *call) run(ctx context.Context) {
 	if acked > 0 {
 		crash.At(crash.Marked)
 	}
+}
+
+// isLost reports whether nothing of the call is ours any more.
+func (c *call) isLost() bool {
+	for i := range c.spans {
+		if c.spans[i].part().mayWrite(c.spans[i].out.batch.gen) {
+			return false
+		}
+	}
+	return true
 }
 
 // join returns the messages of all spans; of one span without a copy.

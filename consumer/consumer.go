@@ -187,7 +187,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.watchdog.heard.Store(c.now().UnixNano())
+	c.watchdog.start(c.cfg.Kafka)
 	if c.client, err = kgo.NewClient(opts...); err != nil {
 		return fmt.Errorf("consumer: %w", err)
 	}

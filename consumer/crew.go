@@ -223,6 +223,7 @@ func (w *crew) work(ctx context.Context) {
 		if !ok {
 			return
 		}
+		w.c.watchdog.fence.await(ctx)
 		b, more := p.take(h, w.size(), maxBatchBytes)
 		if more {
 			w.offer(ctx, p)

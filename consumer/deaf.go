@@ -42,6 +42,18 @@ func (u *underWay) begin(c *call, due time.Time) {
 	u.due[c] = due
 }
 
+// cancelLost ends the context of the calls of which nothing is ours any more. One
+// that also carries what is ours goes on.
+func (u *underWay) cancelLost() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for c := range u.due {
+		if c.isLost() {
+			c.cancel()
+		}
+	}
+}
+
 // end says that a call has returned, and reports whether it still has its place.
 func (u *underWay) end(c *call) bool {
 	u.mu.Lock()

@@ -147,7 +147,7 @@ func (h *hand) handle(b *batch) *batch {
 				h.at = h.b.groupEnd(h.at) - 1
 			}
 		}
-		if h.made() > maxBatchBytes && h.at+1 < len(h.b.taken) {
+		if (h.made() > maxBatchBytes || b.part.ctx.Err() != nil) && h.at+1 < len(h.b.taken) {
 			h.stopShort()
 		}
 	}
@@ -157,7 +157,7 @@ func (h *hand) handle(b *batch) *batch {
 // made is what becomes of the batch, beside its records.
 func (h *hand) made() int64 { return h.extra + h.lost }
 
-// stopShort ends the batch with the record just handled: what was made of it is
+// stopShort ends the batch with the record just handled: its partition is lost, or what was made of it is
 // as large as a batch may be. The others go back to their lanes.
 func (h *hand) stopShort() {
 	b, next := h.b, h.at+1

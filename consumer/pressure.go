@@ -9,20 +9,20 @@ import (
 
 // view is what pressure is decided from: the whole consumer at one moment.
 type view struct {
-	now      time.Time
-	state    State // as decided last
-	since    time.Time
-	held     int64 // bytes taken and not finished
-	budget   int64
-	records  int64
-	room     int // records that still fit
-	try      int // records that may be taken though the sinks are blocked
-	free     int // records that may be taken while no sink bounds the work
-	sinks    []sinkView
-	parts    []partView
-	deaf     int // handler calls that do not heed that their time is up
-	operator bool
-	tenant   bool // one is over its share
+	now     time.Time
+	state   State // as decided last
+	since   time.Time
+	held    int64 // bytes taken and not finished
+	budget  int64
+	records int64
+	room    int // records that still fit
+	try     int // records that may be taken though the sinks are blocked
+	free    int // records that may be taken while no sink bounds the work
+	sinks   []sinkView
+	parts   []partView
+	deaf    int  // handler calls that do not heed that their time is up
+	silent  bool // the group's coordinator is, for a session
+	tenant  bool // one is over its share
 }
 
 // sinkView is one sink's queue, as its gate sees it, and what holds its calls.
@@ -106,7 +106,7 @@ func (v *view) next(full bool) State {
 	blocked, long := v.blocked()
 	lasted := v.now.Sub(v.since)
 	switch {
-	case full || blocked && v.try == 0 || v.operator:
+	case full || blocked && v.try == 0 || v.silent:
 		long = v.state == StateHold && (long || lasted >= pauseAfter)
 		if v.state == StatePaused || long && v.mayPause() {
 			return StatePaused
@@ -200,8 +200,8 @@ func (v *view) reasons(full bool) []string {
 	if v.deaf > 0 {
 		rs = append(rs, "handler calls do not end")
 	}
-	if v.operator {
-		rs = append(rs, "operator")
+	if v.silent {
+		rs = append(rs, "coordinator silent")
 	}
 	return rs
 }

@@ -19,7 +19,7 @@ func views(f func(v view)) {
 						v := calm(state)
 						v.since, v.held = v.now.Add(-lasted), held
 						v.room, v.try = bits&1*10, bits>>1&1
-						v.operator = bits>>2&1 == 1
+						v.silent = bits>>2&1 == 1
 						if bits>>3&1 == 1 {
 							v.parts[1].pausedAt = v.now.Add(-time.Second)
 						}
@@ -39,7 +39,7 @@ func naiveState(v view) State {
 	if v.state == StateOpen {
 		mark = 800
 	}
-	stop := v.room == 0 || v.held >= mark || v.operator
+	stop := v.room == 0 || v.held >= mark || v.silent
 	sink := v.sinks[0] // the dead letters have a say when nothing else is used
 	if !sink.used {
 		sink = v.sinks[1]

@@ -74,7 +74,7 @@ func TestPressureFollowsMemoryAndTheGates(t *testing.T) {
 		"a search for what is taken": {StatePaused, func(v *view) {
 			v.sinks[0].gate, v.sinks[0].until, v.try = flow.GatePause, refused, 16
 		}, StateOpen, []string{"sink=default retry-after"}},
-		"the operator": {StateOpen, func(v *view) { v.operator = true }, StateHold, []string{"operator"}},
+		"a silent coordinator": {StateOpen, func(v *view) { v.silent = true }, StateHold, []string{"coordinator silent"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

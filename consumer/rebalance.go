@@ -115,6 +115,12 @@ func (c *Consumer) lost(_ context.Context, _ *kgo.Client, m map[string][]int32) 
 		c.free(bytes, records)
 		abandoned += inFlight
 	}
+	for _, s := range c.stages {
+		for _, p := range parts {
+			s.purge(p)
+		}
+		s.underWay.cancelLost()
+	}
 	c.forget(parts)
 	// Their effects end at once. A commit that has taken its snapshot is sent before
 	// the group can be joined again; after this none holds these partitions.

@@ -126,7 +126,7 @@ func pausedSet(m map[string][]int32) map[string]map[int32]bool {
 
 // view gathers what pressure is decided from.
 func (c *Consumer) view(parts []*partition) view {
-	v := view{now: c.now(), held: c.held.Load(), records: c.heldRecords.Load(), budget: int64(c.cfg.Memory), room: c.room(), deaf: c.crew.watch.deafCalls()}
+	v := view{now: c.now(), held: c.held.Load(), records: c.heldRecords.Load(), budget: int64(c.cfg.Memory), room: c.room(), deaf: c.crew.watch.deafCalls(), silent: c.watchdog.fence.shut()}
 	v.tenant = c.tenants.over(v.budget)
 	c.gate.mu.Lock()
 	v.state, v.since = c.gate.state, c.gate.since

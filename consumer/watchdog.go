@@ -19,6 +19,7 @@ import (
 type watchdog struct {
 	now   func() time.Time
 	heard atomic.Int64 // when the coordinator answered, or was last looked for
+	fence fence
 }
 
 var _ kgo.HookBrokerE2E = (*watchdog)(nil)
@@ -27,9 +28,24 @@ var _ kgo.HookBrokerE2E = (*watchdog)(nil)
 func (w *watchdog) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) {
 	group := []kmsg.Key{kmsg.JoinGroup, kmsg.SyncGroup, kmsg.Heartbeat, kmsg.ConsumerGroupHeartbeat}
 	if e2e.Err() == nil && slices.Contains(group, kmsg.Key(key)) {
-		w.heard.Store(w.now().UnixNano())
+		now := w.now()
+		w.heard.Store(now.UnixNano())
+		w.fence.answered(now.Add(-e2e.DurationE2E()))
 	}
 }
+
+// start begins to listen.
+func (w *watchdog) start(k KafkaConfig) {
+	w.heard.Store(w.now().UnixNano())
+	session := k.SessionTimeout
+	if k.Protocol == ProtocolConsumer {
+		session = max(session, leastSession)
+	}
+	w.fence.start(w.now, session)
+}
+
+// leastSession is three heartbeats of a KIP-848 group at a broker's defaults.
+const leastSession = 15 * time.Second
 
 // silent returns true each time that nothing was heard for the time given.
 func (w *watchdog) silent(limit time.Duration) bool {
@@ -45,6 +61,7 @@ const longestSilence = 10 * time.Second
 // session ends. That costs a request and is harmless where it is wrong: the answer
 // to a join takes as long as the group does.
 func (c *Consumer) watchGroup() {
+	c.watchdog.fence.say(c.log)
 	if c.watchdog.silent(min(c.cfg.Kafka.SessionTimeout/3, longestSilence)) {
 		c.log.Info("the group's coordinator is silent; looking for it again", "group", c.cfg.Kafka.Group)
 		c.client.ForceMetadataRefresh()

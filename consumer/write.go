@@ -167,10 +167,15 @@ func (s *writeStage) wake() {
 // run writes until ctx ends, then waits for the calls in flight.
 func (s *writeStage) run(ctx context.Context) {
 	defer s.calls.Wait()
-	for s.await(ctx) && s.awaitPace(ctx) {
+	fence := &s.c.watchdog.fence
+	for s.await(ctx) && s.awaitPace(ctx) && fence.await(ctx) {
 		from := s.c.now()
 		if err := s.limiter.Acquire(ctx); err != nil {
 			return
+		}
+		if fence.shut() { // meanwhile
+			s.limiter.Done(flow.Outcome{Kind: flow.Ignore})
+			continue
 		}
 		enough := enoughAlone
 		if now := s.c.now(); now.Sub(from) > slowSink {
@@ -287,8 +292,8 @@ func (s *writeStage) next(first bool) (sp span, ok bool) {
 	return sp, true
 }
 
-// purge drops the parked retries of a partition that is being given back: they
-// are not done and the next owner gets them.
+// purge drops the parked retries of a partition that is being given back or was
+// lost: they are not done and the next owner gets them.
 func (s *writeStage) purge(p *partition) {
 	var gone []span
 	s.mu.Lock()

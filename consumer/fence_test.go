@@ -1,0 +1,100 @@
+package consumer
+
+import (
+	"context"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// clock is a time that a test moves.
+type fenceClock struct{ at time.Time }
+
+func (c *fenceClock) now() time.Time { return c.at }
+
+func newTestFence(session time.Duration) (*fence, *fenceClock) {
+	c := &fenceClock{time.Now()}
+	f := &fence{}
+	f.start(c.now, session)
+	return f, c
+}
+
+func TestAFenceShutsASessionAfterTheLastAnsweredRequestWasSent(t *testing.T) {
+	f, c := newTestFence(10 * time.Second)
+	c.at = c.at.Add(4 * time.Second)
+	f.answered(c.at.Add(-time.Second)) // sent after 3 s
+	c.at = c.at.Add(9*time.Second - 1)
+	if f.shut() {
+		t.Error("shut before a session has passed")
+	}
+	c.at = c.at.Add(1)
+	if !f.shut() {
+		t.Error("open a session after the request was sent")
+	}
+}
+
+// The first answer may say that the member is out.
+func TestAFenceOpensWithTheSecondAnswer(t *testing.T) {
+	f, c := newTestFence(10 * time.Second)
+	asked := c.at.Add(9 * time.Second)
+	c.at = c.at.Add(11 * time.Second)
+	f.answered(asked)
+	if !f.shut() {
+		t.Fatal("open with the first answer")
+	}
+	f.answered(c.at.Add(-time.Second)) // asked before the first was heard
+	if !f.shut() {
+		t.Fatal("open with an answer to what was asked before the first came")
+	}
+	sent := c.at
+	c.at = c.at.Add(time.Second)
+	f.answered(sent)
+	if f.shut() {
+		t.Fatal("shut after the second answer")
+	}
+	c.at = c.at.Add(9 * time.Second)
+	if !f.shut() {
+		t.Fatal("open a session after the second request was sent")
+	}
+}
+
+// Whatever is answered when, calls begin only within a session of an answered request.
+func TestAFenceIsNeverOpenWithoutAnAnswerOfTheSession(t *testing.T) {
+	const session = 10 * time.Second
+	for seed := range uint64(300) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		f, c := newTestFence(session)
+		last := c.at
+		for range 200 {
+			c.at = c.at.Add(time.Duration(r.Int64N(int64(6 * time.Second))))
+			if r.IntN(3) > 0 {
+				sent := c.at.Add(-time.Duration(r.Int64N(int64(12 * time.Second))))
+				f.answered(sent)
+				if sent.After(last) {
+					last = sent
+				}
+			}
+			if !f.shut() && c.at.Sub(last) >= session {
+				t.Fatalf("seed %d: open %s after the last answered request was sent", seed, c.at.Sub(last))
+			}
+		}
+	}
+}
+
+func TestAFenceLetsThoseGoWhoWait(t *testing.T) {
+	f, c := newTestFence(10 * time.Second)
+	c.at = c.at.Add(11 * time.Second)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if f.await(ctx) {
+		t.Error("a wait that was cancelled says open")
+	}
+	opened := make(chan bool)
+	go func() { opened <- f.await(t.Context()) }()
+	for range 2 {
+		f.answered(c.at)
+	}
+	if !<-opened {
+		t.Error("a wait ended without the fence being open")
+	}
+}
