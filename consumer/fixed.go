@@ -29,6 +29,9 @@ func newFixed(n int) *fixed { return &fixed{most: n, limit: n} }
 func (f *fixed) Next(now time.Time, w flow.Window) flow.Plan {
 	failed := w.Calls[flow.Retry] + w.Calls[flow.Overload]
 	p := flow.Plan{End: now.Add(fixedSlot), Reason: "fixed"}
+	if w.Completed() == 0 && w.InFlight > 0 { // what fails after that is not replaced until it is known to be all
+		p.EndAfter = min(f.limit, fixedFails)
+	}
 	switch {
 	case w.Served() > 0 || w.Work > 0:
 		f.limit = min(2*f.limit, f.most)

@@ -39,6 +39,7 @@ type Plan struct {
 	End       time.Time     // when the slot ends: Next is called at the first event at or after it
 	HoldUntil time.Time     // no call starts before
 	Keep      time.Duration // a call that failed keeps its place for 1 to 1.5 times as long
+	EndAfter  int           // so many failures end the slot if nothing was served in it; zero is never
 	Reason    string        // a short fixed phrase for logs and metrics
 	Insight
 }

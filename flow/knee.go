@@ -61,6 +61,7 @@ type knee struct {
 	quickest float64 // latency of the quickest steps of slow start
 	typical  float64 // latency, smoothed: it sets the length of slots
 	disagree int     // how many times running raw and the prior did
+	waits    bool    // no call ended in the slot before
 }
 
 type kneeMode uint8
@@ -122,7 +123,8 @@ func (k *knee) Next(now time.Time, w Window) Plan {
 // learn is the law: what the slot w changes, and why.
 func (k *knee) learn(w *Window) string {
 	failed := w.Calls[Retry] + w.Calls[Overload]
-	enough := float64(failed) >= min(k.limit, k.Some)
+	enough := failed >= k.meaning()
+	k.waits = false
 	switch {
 	case k.mode == kneeOpen:
 		k.mode = kneeProbe
@@ -149,6 +151,9 @@ func (k *knee) learn(w *Window) string {
 	k.before = r
 	return why
 }
+
+// meaning is how many failures are no accident.
+func (k *knee) meaning() int { return int(math.Ceil(min(k.limit, k.Some))) }
 
 // use moves the limit by what a reading says.
 func (k *knee) use(r *reading) string {

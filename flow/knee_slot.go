@@ -91,6 +91,7 @@ func (k *knee) read(w *Window) (r reading, why string) {
 		return r, "throttled"
 	case answers == 0 && w.InFlight > 0.5:
 		k.grid.fit(2 * k.grid.length.Seconds())
+		k.waits = true
 		return r, "no answer yet"
 	case answers == 0 || w.Work == 0:
 		return r, "no work"
@@ -122,6 +123,9 @@ func (k *knee) plan(now time.Time, why string) Plan {
 	plan := Plan{
 		End: now.Add(left), Keep: time.Duration(k.latency * float64(time.Second)), Reason: why,
 		Insight: Insight{Elasticity: k.e.value, Base: time.Duration(k.base * float64(time.Second))},
+	}
+	if k.waits { // a call that fails now would be replaced until the end of a slot that has grown
+		plan.EndAfter = k.meaning()
 	}
 	if k.base > 0 {
 		plan.Stretch = k.latency / k.base

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/weir-kafka/weir/flow"
+	"github.com/weir-kafka/weir/flow/flowtest"
 )
 
 // starts is a law in slow start whose calls take what latency says of their limit.
@@ -52,5 +53,33 @@ func TestKneeSlowStartEndsInTheSlotThatIsSlow(t *testing.T) {
 	})
 	if slow != 1 || slot > 200*time.Millisecond {
 		t.Errorf("slow start ended after %d slots of calls that take tenfold, the last of %s, want 1 of at most 200 ms", slow, slot)
+	}
+}
+
+// Calls in flight when a sink hangs fail all at about the same time, in a slot that
+// has grown because there was no answer: what frees their places must not be that
+// slot's to fill.
+func TestKneeReplacesNoWaveOfTimeouts(t *testing.T) {
+	t.Parallel()
+	const hangs, ends = 20, 80
+	for servers, ms := range map[int]float64{40: 5, 20: 20, 8: 100} {
+		for seed := range uint64(8) {
+			sink := flowtest.Phase{Servers: servers, Service: flowtest.Dist{A: ms / 1000}, Net: 0.001}
+			hung := sink
+			hung.Start, hung.Down = hangs+float64(seed)/5, flowtest.BlackHole
+			sc := flowtest.Scenario{ID: "hang", Seed: seed, End: ends, Sink: flowtest.Sink{Phases: []flowtest.Phase{sink, hung}}}
+			r := flowtest.Run(&sc, kneeWith(nil))
+			served, wave := 0.0, 0
+			for _, b := range r.Bins {
+				served += b.Calls
+			}
+			for _, s := range r.Samples[20*hangs+20*2 : 20*hangs+20*4] {
+				wave = max(wave, s.InFlight)
+			}
+			const probes = 6 // each of 10 s, and a pause
+			if got := r.Started - int(served); got > wave+probes+5 {
+				t.Errorf("%d servers of %.0f ms, seed %d: %d calls had no answer, want the %d in flight when it hung, and %d probes", servers, ms, seed, got, wave, probes)
+			}
+		}
 	}
 }

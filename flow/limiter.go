@@ -132,6 +132,7 @@ func (l *Limiter) Done(o Outcome) {
 	l.probing = false
 	if int(o.Kind) < len(l.window.Calls) {
 		l.count(now, o)
+		now = l.cut(now)
 	}
 	l.grant(now)
 	if l.waiters.len() > 0 { // what ended may have set a moment that is sooner
@@ -173,6 +174,23 @@ func (l *Limiter) count(now time.Time, o Outcome) {
 		l.keep(now)
 	case Ignore:
 	}
+}
+
+// cut ends the slot before its time when all that ended in it failed and the plan
+// asks for that. A slot without any length measures nothing, so it has a moment.
+func (l *Limiter) cut(now time.Time) time.Time {
+	w := &l.window
+	failed := w.Calls[Retry] + w.Calls[Overload]
+	if l.plan.EndAfter <= 0 || failed < l.plan.EndAfter || w.Served() > 0 || w.Work > 0 {
+		return now
+	}
+	if soonest := w.Start.Add(time.Millisecond); l.plan.End.After(soonest) {
+		l.plan.End = soonest
+		if now.After(soonest) {
+			l.plan.End = now
+		}
+	}
+	return l.advance(now)
 }
 
 // keep leaves the place of a failed call taken for a while.
