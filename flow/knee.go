@@ -141,7 +141,9 @@ func (k *knee) learn(w *Window) string {
 		}
 		return "answers again"
 	}
-	if share := float64(failed) / float64(w.Completed()); enough && share > k.Failing {
+	answers := float64(w.Completed())
+	chance := math.Sqrt(k.Failing * (1 - k.Failing) / answers) // a standard error of the share
+	if share := float64(failed) / answers; enough && share > k.Failing+chance {
 		return k.shrink(share)
 	}
 	r, why := k.read(w)

@@ -32,6 +32,9 @@ func (k *knee) unsure(answers float64) float64 { return math.Sqrt(1/answers + 1/
 // times the base the limit falls meanwhile. So there the base with which both would
 // agree is taken at once, and the dip looks again.
 func (k *knee) doubt(prior, r, answers float64) {
+	if r > k.Beyond*k.base { // what was measured at another latency says little here
+		k.raw.moved(0, k.Moved)
+	}
 	if math.Abs(k.raw.value-prior) <= k.Disagree {
 		k.disagree = 0
 		return

@@ -96,3 +96,40 @@ func TestKneeFollowsStepsOfTen(t *testing.T) {
 		}
 	}
 }
+
+// perSecond is how many calls a second succeed from second from to second to.
+func perSecond(r *flowtest.Result, from, to int) float64 {
+	n := 0.0
+	for _, b := range r.Bins[2*from : 2*to] {
+		n += b.Calls
+	}
+	return n / float64(to-from)
+}
+
+// Where calls take many times the base, what was measured before counts for little:
+// or the limit falls until enough has been measured anew. 200 a second are possible.
+func TestKneeSoonBelievesWhatItMeasuresFarFromTheBase(t *testing.T) {
+	t.Parallel()
+	quick := flowtest.Phase{Servers: 8, Service: flowtest.Dist{Shape: flowtest.Constant, A: 0.004}, Net: 0.001}
+	slow := quick
+	slow.Start, slow.Service.A = 20, 0.040
+	sc := flowtest.Scenario{ID: "slower", Seed: 1, End: 30, Sink: flowtest.Sink{Phases: []flowtest.Phase{quick, slow}}}
+	r := flowtest.Run(&sc, kneeWith(nil))
+	if got := perSecond(r, 20, 23); got < 147 {
+		t.Errorf("%.0f calls a second in the three seconds after calls became ten times slower, want 147 of 200", got)
+	}
+}
+
+// A share of failures that is above the bound by chance, now and then, is below it in
+// the mean, and takes nothing away.
+func TestKneeIsNotMovedByAShareOfFailuresThatIsChance(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(4) {
+		pool := flowtest.Phase{Servers: 40, Service: flowtest.Dist{A: 0.02}, Net: 0.001}
+		sc := flowtest.Scenario{ID: "fifth", Seed: seed, End: 60, Sink: flowtest.Sink{Errors: 0.2, Phases: []flowtest.Phase{pool}}}
+		r := flowtest.Run(&sc, kneeWith(nil))
+		if got := perSecond(r, 20, 60); got < 0.8*0.8*2000 {
+			t.Errorf("seed %d: %.0f calls a second succeed where one in five fails, want 0.8 of 1,600", seed, got)
+		}
+	}
+}
