@@ -60,6 +60,25 @@ func TestRetryBudgetSettlesAtATenthOfTheSuccesses(t *testing.T) {
 	}
 }
 
+func TestRetryBudgetEarnsItsRatio(t *testing.T) {
+	t.Parallel()
+	for ratio, want := range map[float64]int{0: 100, 0.25: 250, 1: 1000, 10: 1000} {
+		b := flow.RetryBudget{Ratio: ratio}
+		for b.Allow(errors.New("refused")) {
+		}
+		retries := 0
+		for range 1000 {
+			b.Succeeded()
+			if b.Allow(errors.New("refused")) {
+				retries++
+			}
+		}
+		if retries < want-1 || retries > want {
+			t.Errorf("ratio %v: %d retries on 1000 successes, want %d", ratio, retries, want)
+		}
+	}
+}
+
 // A deadline that [flow.Deadline] set is known as a timeout through its wrapping.
 func TestRetryBudgetKnowsADeadline(t *testing.T) {
 	t.Parallel()
