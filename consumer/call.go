@@ -20,6 +20,7 @@ type call struct {
 	bytes    int
 	wins     uint64 // the sink's successes when the call was made
 	cancel   context.CancelFunc
+	debt     *debt // of its retry
 }
 
 // add takes as much of sp as the limits leave room for, and returns what must
@@ -84,7 +85,7 @@ func (c *call) run(ctx context.Context) {
 		s.written.Add(int64(acked))
 	}
 	s.deadlines.learn(start.Add(took), took, verdict, len(msgs))
-	s.answered(err, verdict, acked)
+	c.debt = s.answered(err, verdict, acked)
 	o := flow.Outcome{Kind: verdict, Work: acked}
 	if err != nil {
 		o.RetryAfter = flow.RetryAfter(err)

@@ -75,7 +75,7 @@ func (k *collector) sinks() {
 	sink("weir_write_wait_seconds", "How long what waits for a sink would last at its pace.", func(s *SinkReport) float64 { return s.Wait.Seconds() })
 	sink("weir_write_wait_high_seconds", "The wait above which fetching stops.", func(s *SinkReport) float64 { return s.High.Seconds() })
 	sink("weir_write_deadline_seconds", "What a write of the usual size is given.", func(s *SinkReport) float64 { return s.Deadline.Seconds() })
-	sink("weir_write_retry_budget_retries", "What is left of a sink's retry budget; at a half it is empty.", func(s *SinkReport) float64 { return s.RetryBudget })
+	sink("weir_write_retry_budget_retries", "What is left of a sink's retry budget; at a half it is empty, and retries wait.", func(s *SinkReport) float64 { return s.RetryBudget })
 	sink("weir_limit_deaf_calls", "Writes in flight that go on although their time is up.", func(s *SinkReport) float64 { return float64(s.Deaf) })
 	sink("weir_limit_calls", "Writes that may be in flight to a sink.", func(s *SinkReport) float64 { return float64(s.Limit) })
 	sink("weir_limit_elasticity_ratio", "Share of a further call to a sink that is further work, as the limiter measures it: 1 unsaturated, 0 only queueing.", func(s *SinkReport) float64 { return s.Elasticity })

@@ -44,38 +44,6 @@ func TestASinkIsGivenNoMoreThanItsRate(t *testing.T) {
 	}
 }
 
-// A third of all calls fail: they are tried again, but not as fast as the sink
-// fails, and everything arrives.
-func TestAnEmptyRetryBudgetHoldsTheSink(t *testing.T) {
-	inLab(t, 2, func(l *lab) {
-		l.produce(2, 3000, 500)
-		var calls atomic.Int64
-		l.ledger.before = func(context.Context, []sink.Message) error {
-			if calls.Add(1)%3 == 0 {
-				return errSink
-			}
-			time.Sleep(time.Millisecond)
-			return nil
-		}
-		p := l.to(nil)
-		p.Sink.Sink = &slowSink{ledger: l.ledger, slots: make(chan struct{}, 8), took: time.Millisecond}
-		cfg := l.config()
-		cfg.Attempts = 1000
-		m := l.run(cfg, p)
-		seen := false
-		l.until(10*time.Minute, "delivered", func() bool {
-			seen = seen || strings.Contains(strings.Join(m.Explain().Reasons, ", "), "sink=default retry budget")
-			return l.ledger.distinct() == 6000
-		})
-		if !seen {
-			l.Error("the empty retry budget was never a reason")
-		}
-		time.Sleep(2 * time.Second)
-		m.mustEnd()
-		l.settled(2, 3000)
-	})
-}
-
 // A sink whose calls hang for long, although their time is up: each is reported,
 // and all the others keep their places.
 func TestWritesThatDoNotHeedTheirContextGiveUpTheirPlace(t *testing.T) {

@@ -45,6 +45,11 @@ func (q *fifo[T]) pop() T {
 	return item
 }
 
+// drop takes out what f reports.
+func (q *fifo[T]) drop(f func(T) bool) {
+	q.items, q.head = slices.DeleteFunc(q.items[q.head:], f), 0
+}
+
 // dueHeap is spans that wait for their time, the next one first. It implements
 // heap.Interface.
 type dueHeap []span

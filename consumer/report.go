@@ -78,7 +78,7 @@ type SinkReport struct {
 	Deaf int `json:"deaf"`
 	// QueuedMessages counts what waits for the sink, in flight or for a retry included.
 	QueuedMessages int64 `json:"queued_messages"`
-	// RetryBudget is what is left, in retries; without any the sink is left alone for a while.
+	// RetryBudget is what is left, in retries; at a half it is empty, and retries wait for successes to pay for them.
 	RetryBudget float64 `json:"retry_budget"`
 }
 

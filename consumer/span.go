@@ -23,6 +23,7 @@ type span struct {
 	seen    uint64    // the sink's successes when it failed last
 	since   time.Time // of the first failure
 	due     time.Time
+	debt    *debt // of the call that failed last, nil if its retry is paid for
 }
 
 func (s *span) part() *partition { return s.out.batch.part }

@@ -38,6 +38,9 @@ func (s *writeStage) failed(ctx context.Context, c *call, sp span, err error, na
 		sp.unpin()
 	}
 	sp.tries++
+	if sp.debt = c.debt; v == flow.Reject {
+		sp.debt = nil
+	}
 	works := s.works(&sp) || s.nothingElse(c, s.c.now().Sub(sp.since))
 	if v != flow.Reject || s.final {
 		s.c.metrics.retried(s.name)
@@ -102,7 +105,7 @@ func (s *writeStage) isolate(sp span, after time.Duration) {
 		return
 	}
 	for _, half := range sp.cut(sp.middle()) {
-		half.alone, half.tries, half.seen, half.since = true, sp.tries, sp.seen, sp.since
+		half.alone, half.tries, half.seen, half.since, half.debt = true, sp.tries, sp.seen, sp.since, sp.debt
 		s.park(half, after)
 	}
 }

@@ -46,10 +46,11 @@ type writeStage struct {
 	said      flow.LimiterState
 
 	mu     sync.Mutex
-	queue  spanQueue // next to be written
-	parked dueHeap   // waiting for their retry
-	set    int       // messages in parked
-	turn   uint64    // counts what was taken
+	queue  spanQueue  // next to be written
+	parked dueHeap    // waiting for their retry
+	owed   fifo[span] // due, but waiting for the retry budget
+	set    int        // messages in parked and owed
+	turn   uint64     // counts what was taken
 	calls  sync.WaitGroup
 }
 
@@ -222,21 +223,40 @@ func (s *writeStage) await(ctx context.Context) bool {
 	return false
 }
 
-// promote moves what is due back into the queue. It reports whether the queue
-// has anything and, if not, when the next retry is due.
+// promote moves what is due back into the queue, as far as the retry budget goes.
+// It reports whether the queue has anything and, if not, when the next retry is due.
 func (s *writeStage) promote() (queued bool, due time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for now := s.c.now(); len(s.parked) > 0; {
-		if due = s.parked[0].due; due.After(now) {
-			break
-		}
+	now := s.c.now()
+	for len(s.parked) > 0 && !s.parked[0].due.After(now) {
 		sp := heap.Pop(&s.parked).(span) //nolint:forcetypeassert // nothing else is in it
-		s.set -= sp.size()
-		s.c.tenants.rests(sp.out.batch.slot, -sp.size())
+		if sp.debt != nil {
+			s.owed.push(sp)
+			continue
+		}
+		s.unset(&sp)
 		s.queue.push(sp)
 	}
+	s.pace.owing.Store(s.owed.len() > 0) // first: what succeeds from here on wakes
+	for s.owed.len() > 0 && s.pace.pays(s.owed.front().debt, now) {
+		sp := s.owed.pop()
+		s.unset(&sp)
+		s.queue.push(sp)
+	}
+	if len(s.parked) > 0 {
+		due = s.parked[0].due
+	}
+	if spared := s.pace.spared.time(); s.owed.len() > 0 && (due.IsZero() || spared.Before(due)) {
+		due = spared
+	}
 	return s.queue.len() > 0, due
+}
+
+// unset says that a span is no longer set aside.
+func (s *writeStage) unset(sp *span) {
+	s.set -= sp.size()
+	s.c.tenants.rests(sp.out.batch.slot, -sp.size())
 }
 
 // join builds one call from the front of the queue and from what waits in the
@@ -296,17 +316,18 @@ func (s *writeStage) next(first bool) (sp span, ok bool) {
 // lost: they are not done and the next owner gets them.
 func (s *writeStage) purge(p *partition) {
 	var gone []span
-	s.mu.Lock()
-	s.parked = slices.DeleteFunc(s.parked, func(sp span) bool {
+	theirs := func(sp span) bool {
 		if sp.part() != p {
 			return false
 		}
-		s.set -= sp.size()
-		s.c.tenants.rests(sp.out.batch.slot, -sp.size())
+		s.unset(&sp)
 		gone = append(gone, sp)
 		return true
-	})
+	}
+	s.mu.Lock()
+	s.parked = slices.DeleteFunc(s.parked, theirs)
 	heap.Init(&s.parked)
+	s.owed.drop(theirs)
 	s.mu.Unlock()
 	for _, sp := range gone {
 		s.abandon(sp)
