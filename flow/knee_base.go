@@ -33,7 +33,7 @@ func (k *knee) unsure(answers float64) float64 { return math.Sqrt(1/answers + 1/
 // agree is taken at once, and the dip looks again.
 func (k *knee) doubt(prior, r, answers float64) {
 	if r > k.Beyond*k.base { // what was measured at another latency says little here
-		k.raw.moved(0, k.Moved)
+		k.raw.moved(0, k.Stray)
 	}
 	if math.Abs(k.raw.value-prior) <= k.Disagree {
 		k.disagree = 0

@@ -31,6 +31,7 @@ type kneeRules struct {
 	DipSlots float64 // but not sooner than after so many slots, or slow sinks pay for it
 	Disagree float64 // a dip sooner, when measurements and prior differ by this: 17-latstep
 	Beyond   float64 // and no wait for the dip beyond so many times the base: latency that rises tenfold
+	Stray    float64 // variance that measurement gains with each pair beyond that: service that becomes ten times slower
 
 	Queue float64 // drain when latency is so many times the base, and not by chance: F8/02-stepdown
 
@@ -50,7 +51,7 @@ func kneeStandard() kneeRules {
 		Prior: 0.15, Power: 3, Bend: 0.7, Drift: 0.004, Moved: 0.3,
 		Dither:    2.8,
 		Latencies: 3, Completions: 10, Sure: 3, Smooth: 0.2,
-		DipEvery: 25.6, DipSlots: 32, Disagree: 0.5, Beyond: 5,
+		DipEvery: 25.6, DipSlots: 32, Disagree: 0.5, Beyond: 5, Stray: 0.1,
 		Queue: 2,
 		Full:  0.85, Failing: 0.2, Some: 5, Open: 1,
 		Slower: 1.6,
