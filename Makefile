@@ -8,7 +8,7 @@ MODULES = flow/grpcflow flow/bench
 # Its tests run a real Kafka in containers, for a quarter of an hour: make integration.
 CLAIMS = integration/kafkatest
 
-.PHONY: all help build test race lint lint-install generate verify bench sim overload steps proof chaos integration model fuzz demo clean
+.PHONY: all help build test race lint lint-install generate verify bench sim overload steps proof mutants chaos integration model fuzz demo clean
 
 all: build test lint ## build, test, lint
 
@@ -62,6 +62,9 @@ steps: ## a pipeline whose sink changes tenfold, hangs and refuses, over real so
 
 proof: ## the engine under seeded faults in virtual time: SEEDS=2000, or SEED=n for one
 	$(GO) test -tags synctests -timeout 3h ./integration/proof -run TestProof -v -seeds $(if $(SEED),$(or $(SEEDS),1),$(or $(SEEDS),2000)) -seed $(or $(SEED),0)
+
+mutants: ## plant bugs in the engine one at a time, and see that each is found: MUTANT=name for one
+	$(GO) run ./integration/mutants $(if $(MUTANT),-mutant $(MUTANT))
 
 chaos: ## kill the binary at each of its crash points, and 1,000 graceful stops, as a gate
 	$(GO) run ./integration/chaos
