@@ -30,6 +30,7 @@ func ofCommits() []mutant {
 		{
 			name: "markers-not-seen", stands: "I9", what: "the ends of transactions are left out, and the commit stops before them",
 			edits: []edit{{"consumer/client.go", "		kgo.KeepControlRecords(),", "		//"}},
+			by:    test{"consumer", "TestATailThatIsNoRecordsLeavesNoWork"},
 		},
 		{
 			name: "map-ignored", stands: "I4", what: "what an earlier owner did beyond its commit is done again",
@@ -42,6 +43,7 @@ func ofCommits() []mutant {
 		{
 			name: "map-not-handed-on", stands: "I4", what: "a commit forgets what earlier owners did and this one has not fetched",
 			edits: []edit{{markFile, "left := earlier.After(last, lastEpoch)", "_, _, left := last, lastEpoch, offset.Map{}"}},
+			by:    test{"consumer", "TestWhatEarlierOwnersDidIsHandedOn"},
 		},
 		{
 			name: "map-beyond-truncation", stands: "I1", what: "the map of the old log is applied to records of the new one",
@@ -49,7 +51,7 @@ func ofCommits() []mutant {
 				{partition, "	p.skip = offset.Map{}\n", ""},
 				{"consumer/internal/offset/map.go", "	if offset >= m.end || epoch > m.epoch {", "	if offset >= m.end {"},
 			},
-			by: test{"consumer/internal/offset", "TestMapsOfManyShapesComeBackWhole"},
+			by: test{"consumer", "TestACompletionMapEndsWithItsLog"},
 		},
 		{
 			name: "completion-of-another-log", stands: "I1", what: "a completion counts though the log was rewritten meanwhile",
@@ -57,19 +59,22 @@ func ofCommits() []mutant {
 				{"consumer/settle.go", "	if b.gen == p.gen && p.life <= draining {", "	if p.life <= draining {"},
 				{"consumer/settle.go", "	if done && b.gen == p.gen && p.life <= draining {", "	if done && p.life <= draining {"},
 			},
-			by: test{"consumer", "TestATopicCreatedAgainStartsOver"},
+			by: test{"consumer", "TestLateAcknowledgementsOfAnotherLogMarkNothing"},
 		},
 		{
 			name: "first-commit-unasked", stands: "I2b", what: "a member thrown out before its first commit does not ask what others committed",
 			edits: []edit{{commit, "			c.committer = *c.firstAs.Load()\n", "			c.committer = req.MemberID\n"}},
+			by:    test{"consumer", "TestAMemberThatIsBackAsAnotherBeginsBehindWhatOthersCommitted"},
 		},
 		{
 			name: "owner-not-asked", stands: "P3", what: "a member that joined again commits before it knows what is still its own",
 			edits: []edit{{commit, "as == nil || *as != req.MemberID {", "as == nil {"}},
+			by:    test{"consumer", "TestAMemberThatWasThrownOutCommitsNothingThatIsAnothers"},
 		},
 		{
 			name: "catch-up-skipped", stands: "P3", what: "a member that was out of the group commits what lies behind the others' commits",
 			edits: []edit{{commit, "			p.floor = max(p.floor, o.At)\n", ""}},
+			by:    test{"consumer", "TestASilentMemberDoesNotRewindOneThatCameAndWent"},
 		},
 		{
 			name: "duplicates-never-counted", stands: "I4", what: "duplicates_if_killed leaves out what is done and in flight",
@@ -79,9 +84,13 @@ func ofCommits() []mutant {
 			},
 		},
 		{
-			name: "offset-of-another-topic", stands: "I1", what: "a partition starts at what is committed of another topic's",
-			edits: []edit{{"consumer/rebalance.go", "		for _, t := range g.Topics {\n			for _, part := range t.Partitions {\n				take(t.Topic,", "		for _, t := range g.Topics {\n			for _, part := range t.Partitions {\n				take(g.Topics[0].Topic,"}},
-			by:    test{"consumer", "TestTwoTopicsAreCommittedApart"},
+			name: "offset-of-another-topic", stands: "I1", what: "a partition is committed at the offset of another topic's",
+			edits: []edit{{
+				commit,
+				"		if offsets[p.topic] == nil {\n			offsets[p.topic] = make(map[int32]kgo.EpochOffset)\n		}\n		offsets[p.topic][p.partition] =",
+				"		of := parts[0].topic\n		if offsets[of] == nil {\n			offsets[of] = make(map[int32]kgo.EpochOffset)\n		}\n		offsets[of][p.partition] =",
+			}},
+			by: test{"consumer", "TestTwoTopicsAreCommittedApart"},
 		},
 	}
 }

@@ -10,12 +10,13 @@ func ofHandovers() []mutant {
 				{rebalance, "	c.forget(parts)\n	c.commitMu.Unlock()\n", "	c.commitMu.Unlock()\n"},
 				{rebalance, "			if old := c.parts[id]; old != nil {\n", "			if old := c.parts[id]; old != nil {\n				continue\n"},
 			},
+			by: test{"consumer", "TestAPartitionPausedBeforeARebalanceFlowsAfterIt"},
 		},
 		{
 			name: "pause-outlives-assignment", stands: "P2", what: "the client still has paused what is not paused here any more",
 			edits: []edit{
 				{rebalance, "	c.client.ResumeFetchPartitions(m) // the client remembers pauses of an earlier epoch\n", ""},
-				{"consumer/reconcile.go", "			was = actual[p.topic][p.partition]\n", ""},
+				{"consumer/reconcile.go", "			was = actual[p.topic][p.partition]\n", "			_ = actual\n"},
 			},
 			by: test{"consumer", "TestAPauseDoesNotOutliveItsAssignment"},
 		},
@@ -26,6 +27,7 @@ func ofHandovers() []mutant {
 		{
 			name: "commit-after-loss", stands: "P3", what: "what was lost is drained and committed as if it were revoked",
 			edits: []edit{{rebalance, "	c.rebalances.Add(1)\n	parts := c.pick(m)\n", "	c.drain(context.Background(), c.pick(m), \"lost\")\n	c.rebalances.Add(1)\n	parts := c.pick(m)\n"}},
+			by:    test{"consumer", "TestAMemberThatWasToldOfALossCommitsNothingMore"},
 		},
 		{
 			name: "buffered-counted-as-done", stands: "P4", what: "what is queued at a revoke is dropped and its offset advances",

@@ -17,6 +17,8 @@ const (
 	// is: one that takes longer does not end.
 	leastLimit  = time.Minute
 	limitFactor = 10
+	// confirmations is how often a seed that failed must fail again.
+	confirmations = 2
 )
 
 // hunter runs the suite against mutants.
@@ -57,20 +59,54 @@ func (h *hunter) hunt(ctx context.Context, m *mutant) (v verdict, err error) {
 	return v, nil
 }
 
-// prove runs seeds until one fails.
-func (h *hunter) prove(ctx context.Context, bin string) (v verdict, err error) {
-	for from := 1; from <= h.seeds && !v.killed; from += chunk {
-		n := min(chunk, h.seeds-from+1)
-		e, err := child(ctx, h.limit, filepath.Join(h.root, proof), bin, "-test.run", "^TestProofEvery",
-			"-seed", strconv.Itoa(from), "-seeds", strconv.Itoa(n), "-stop", "1")
-		if err != nil {
+// prove runs seeds until one fails, and fails again: a seed fixes the faults and not
+// how goroutines interleave, so one failure may be of the engine as it is.
+func (h *hunter) prove(ctx context.Context, bin string) (verdict, error) {
+	width := chunk
+	for from := 1; from <= h.seeds; {
+		to := min(from+width-1, h.seeds)
+		v, err := h.seedsOf(ctx, bin, from, to)
+		switch {
+		case err != nil || v.by == noEnd:
+			return v, err
+		case !v.killed:
+			from = to + 1
+			continue
+		case v.seed == 0 && from < to: // it names none: one by one
+			width = 1
+			continue
+		case v.seed == 0:
+			v.seed = from
+		}
+		if sure, err := h.again(ctx, bin, v.seed); err != nil || sure {
 			return v, err
 		}
-		if v, err = ofProof(e, from+n-1); err != nil {
-			return v, err
+		from = v.seed + 1
+	}
+	return verdict{}, nil
+}
+
+// again reports whether a seed that failed goes on to do so.
+func (h *hunter) again(ctx context.Context, bin string, seed int) (bool, error) {
+	for range confirmations {
+		if v, err := h.seedsOf(ctx, bin, seed, seed); err != nil || !v.killed {
+			return false, err
 		}
 	}
-	return v, ctx.Err()
+	return true, nil
+}
+
+// seedsOf runs the seeds up to the first that fails.
+func (h *hunter) seedsOf(ctx context.Context, bin string, from, to int) (verdict, error) {
+	e, err := child(ctx, h.limit, filepath.Join(h.root, proof), bin, "-test.run", "^TestProofEvery",
+		"-seed", strconv.Itoa(from), "-seeds", strconv.Itoa(to-from+1), "-stop", "1")
+	if err != nil {
+		return verdict{}, err
+	}
+	if ctx.Err() != nil {
+		return verdict{}, ctx.Err()
+	}
+	return ofProof(e, to)
 }
 
 func (h *hunter) test(ctx context.Context, bin string, t test) (verdict, error) {
@@ -138,7 +174,7 @@ func (h *hunter) pass(ctx context.Context, bin string, by test) (took time.Durat
 		took = time.Since(begun) * chunk / time.Duration(h.seeds)
 	}
 	if err == nil && v.killed {
-		err = fmt.Errorf("the engine as it is fails: %s at seed %d", v.by, v.seed)
+		err = fmt.Errorf("the engine as it is fails: %s, seed %d", v.by, v.seed)
 	}
 	return took, err
 }

@@ -21,24 +21,24 @@ import (
 var errSurvived = errors.New("the suite does not find every mutant")
 
 func main() {
-	name := flag.String("mutant", "", "plant the mutant of this name alone")
+	names := flag.String("mutant", "", "plant only the mutants of these names, with commas between them")
 	seeds := flag.Int("seeds", 200, "how many seeds may try to kill a mutant")
 	most := flag.Int("parallel", 2, "how many mutants are hunted at the same time")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *name, *seeds, *most); err != nil {
+	if err := run(ctx, *names, *seeds, *most); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, name string, seeds, most int) error {
+func run(ctx context.Context, names string, seeds, most int) error {
 	root, err := os.Getwd()
 	if err != nil {
 		return err
 	}
-	ms, err := choose(mutants(), name)
+	ms, err := choose(mutants(), names)
 	if err != nil {
 		return err
 	}

@@ -89,16 +89,17 @@ func mutants() []mutant {
 	return slices.Concat(ofCommits(), ofHandovers(), ofRecords(), ofSinks(), ofPressure())
 }
 
-// choose returns those of a name, all without one.
-func choose(all []mutant, name string) ([]mutant, error) {
-	if name == "" {
+// choose returns those that names names, with commas between them; all without one.
+func choose(all []mutant, names string) (chosen []mutant, err error) {
+	if names == "" {
 		return all, nil
 	}
-	names := make([]string, len(all))
-	for i := range all {
-		if names[i] = all[i].name; names[i] == name {
-			return all[i : i+1], nil
+	for name := range strings.SplitSeq(names, ",") {
+		i := slices.IndexFunc(all, func(m mutant) bool { return m.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("no mutant is named %q", name)
 		}
+		chosen = append(chosen, all[i])
 	}
-	return nil, fmt.Errorf("no mutant is named %q; there are %s", name, strings.Join(names, ", "))
+	return chosen, nil
 }

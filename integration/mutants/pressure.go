@@ -33,6 +33,7 @@ func ofPressure() []mutant {
 		{
 			name: "memory-never-given-back", stands: "I8", what: "what is finished still counts in the budget",
 			edits: []edit{{"consumer/room.go", "	after := c.held.Add(-bytes)\n", "	after := c.held.Add(-bytes / 2)\n"}},
+			by:    test{"consumer", "TestLargeRecordsStayWithinTheBudget"},
 		},
 	}
 }

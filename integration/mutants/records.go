@@ -33,7 +33,7 @@ func ofRecords() []mutant {
 				"consumer/poll.go", "			c.dispatch(fetches)\n",
 				"			c.dispatch(fetches)\n			for c.heldRecords.Load() > 0 && ctx.Err() == nil {\n				pause(ctx, refusedDelay)\n			}\n",
 			}},
-			by: test{"consumer", "TestAHandlerThatTakesAMinuteIsNotEvicted"},
+			by: test{"consumer", "TestALongHandlerCallKeepsNothingElseWaiting"},
 		},
 		{
 			name: "aborted-read", stands: "I5", what: "records of aborted transactions are delivered",

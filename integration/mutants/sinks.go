@@ -46,7 +46,7 @@ func ofSinks() []mutant {
 		},
 		{
 			name: "behind-a-failure-first", stands: "I3b", what: "a message behind a failed one of its key is written at once",
-			edits: []edit{{call, "		failed[i].then = &failed[i+1]\n", "		s.requeue(failed[i+1])\n"}},
+			edits: []edit{{call, "	failed[last].then = group.then\n", "	if group.then != nil {\n		s.requeue(*group.then)\n	}\n"}},
 		},
 		{
 			name: "marked-before-dead-letter", stands: "I7", what: "a record is done before the dead letters have it",

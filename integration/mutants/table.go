@@ -6,9 +6,11 @@ import (
 	"time"
 )
 
+const line = "%-25s %-4s %-8s %-61s %4s %7s  %s"
+
 // heading stands above the rows.
 func heading() string {
-	return fmt.Sprintf("%-27s %-5s %-9s %-44s %5s %7s  %s", "mutant", "for", "", "by", "seed", "time", "what it does")
+	return fmt.Sprintf(line, "mutant", "for", "", "by", "seed", "time", "what it does")
 }
 
 // row is the line of one mutant.
@@ -20,13 +22,13 @@ func row(m *mutant, v verdict) string {
 			seed = strconv.Itoa(v.seed)
 		}
 	}
-	return fmt.Sprintf("%-27s %-5s %-9s %-44s %5s %7s  %s", m.name, m.stands, result, by, seed, v.took.Round(100*time.Millisecond), m.what)
+	return fmt.Sprintf(line, m.name, m.stands, result, by, seed, v.took.Round(100*time.Millisecond), m.what)
 }
 
 // control is the line of the engine as it is.
 func control(seeds, tests int, took time.Duration) string {
 	found := fmt.Sprintf("nothing in %d seeds and %d tests", seeds, tests)
-	return fmt.Sprintf("%-27s %-5s %-9s %-44s %5s %7s  %s", "none", "-", "SURVIVED", found, "-", took.Round(100*time.Millisecond), "the engine as it is")
+	return fmt.Sprintf(line, "none", "-", "SURVIVED", found, "-", took.Round(100*time.Millisecond), "the engine as it is")
 }
 
 // summary is the last line.

@@ -14,7 +14,7 @@ import (
 type verdict struct {
 	killed bool
 	by     string // the checker's classes, or a test
-	seed   int    // with which it showed; 0 for a test
+	seed   int    // with which it showed; 0 for a test, and where no seed is named
 	took   time.Duration
 }
 
@@ -28,6 +28,12 @@ type exit struct {
 // failing is the line of the proof that says which seed failed, and with what.
 var failing = regexp.MustCompile(`(?m)^seed (\d+) fails map\[([^\]]*)\]`) //nolint:gochecknoglobals // constant in all but syntax
 
+const (
+	noEnd    = "stuck: no end"
+	deadlock = "stuck: deadlock"
+	panicked = "panic"
+)
+
 // errUnread is an end that says nothing about the engine.
 var errUnread = errors.New("this end can not be read")
 
@@ -39,13 +45,13 @@ func ofProof(e exit, to int) (verdict, error) {
 	}
 	switch {
 	case !e.ended:
-		return verdict{killed: true, by: "stuck: no end", seed: to}, nil
+		return verdict{killed: true, by: noEnd, seed: to}, nil
 	case !e.failed, strings.Contains(e.output, " seeds are undecided, want "):
 		return verdict{}, nil
 	case strings.Contains(e.output, "deadlock: "):
-		return verdict{killed: true, by: "stuck: deadlock", seed: to}, nil
+		return verdict{killed: true, by: deadlock}, nil
 	case strings.Contains(e.output, "panic: "):
-		return verdict{killed: true, by: "panic", seed: to}, nil
+		return verdict{killed: true, by: panicked}, nil
 	}
 	return verdict{}, fmt.Errorf("%w:\n%s", errUnread, tail(e.output))
 }

@@ -19,8 +19,8 @@ func TestTheEndOfAProofSaysWhatKilled(t *testing.T) {
 		},
 		"a seed, then ended from outside": {exit{output: "seed 3 fails map[stuck:1]; this\n"}, verdict{killed: true, by: "stuck", seed: 3}},
 		"no end":                          {exit{output: "=== RUN"}, verdict{killed: true, by: "stuck: no end", seed: 20}},
-		"deadlock":                        {exit{output: "panic: deadlock: all goroutines in bubble are blocked", failed: true, ended: true}, verdict{killed: true, by: "stuck: deadlock", seed: 20}},
-		"panic":                           {exit{output: "panic: close of closed channel", failed: true, ended: true}, verdict{killed: true, by: "panic", seed: 20}},
+		"deadlock":                        {exit{output: "panic: deadlock: all goroutines in bubble are blocked", failed: true, ended: true}, verdict{killed: true, by: "stuck: deadlock"}},
+		"panic":                           {exit{output: "panic: close of closed channel", failed: true, ended: true}, verdict{killed: true, by: "panic"}},
 		"undecided is nothing":            {exit{output: "2 of 10 seeds are undecided, want at most 1", failed: true, ended: true}, verdict{}},
 	} {
 		if got, err := ofProof(c.e, 20); err != nil || got != c.want {
