@@ -19,6 +19,8 @@ const (
 	limitFactor = 10
 	// confirmations is how often a seed that failed must fail again.
 	confirmations = 2
+	// attempts is how often a test runs until it fails: that too depends on schedules.
+	attempts = 3
 )
 
 // hunter runs the suite against mutants.
@@ -110,7 +112,8 @@ func (h *hunter) seedsOf(ctx context.Context, bin string, from, to int) (verdict
 }
 
 func (h *hunter) test(ctx context.Context, bin string, t test) (verdict, error) {
-	e, err := child(ctx, h.limit, filepath.Join(h.root, t.pkg), bin, "-test.v", "-test.run", "^"+t.name+"$")
+	e, err := child(ctx, h.limit, filepath.Join(h.root, t.pkg), bin, "-test.v", "-test.failfast",
+		"-test.count", strconv.Itoa(attempts), "-test.run", "^"+t.name+"$")
 	if err != nil {
 		return verdict{}, err
 	}
@@ -174,7 +177,7 @@ func (h *hunter) pass(ctx context.Context, bin string, by test) (took time.Durat
 		took = time.Since(begun) * chunk / time.Duration(h.seeds)
 	}
 	if err == nil && v.killed {
-		err = fmt.Errorf("the engine as it is fails: %s, seed %d", v.by, v.seed)
+		err = fmt.Errorf("the engine as it is fails by itself: %s, seed %d", v.by, v.seed)
 	}
 	return took, err
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-const line = "%-25s %-4s %-8s %-61s %4s %7s  %s"
+const line = "%-26s %-4s %-8s %-61s %4s %7s  %s"
 
 // heading stands above the rows.
 func heading() string {
