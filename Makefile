@@ -67,8 +67,8 @@ mutants: ## plant bugs in the engine one at a time, and see that each is found: 
 	$(GO) run ./integration/mutants $(if $(MUTANT),-mutant $(MUTANT))
 
 chaos: ## kill the binary at each of its crash points, and 1,000 graceful stops, as a gate
-	$(GO) run ./integration/chaos
 	$(GO) test -tags synctests -count 1 -run '^TestAThousandGracefulStopsRepeatNothing$$' -v ./consumer
+	$(GO) run ./integration/chaos
 
 integration: ## the claims about real brokers, in containers, each with PASS or FAIL
 	GO="$(GO)" integration/claims $(CLAIMS_FLAGS)

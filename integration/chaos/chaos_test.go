@@ -3,6 +3,7 @@ package main
 import (
 	"testing"
 
+	"github.com/weir-kafka/weir/integration/lab"
 	"github.com/weir-kafka/weir/internal/crash"
 )
 
@@ -12,7 +13,7 @@ func TestKilledAtACrashPointNothingIsLostOrOutOfOrder(t *testing.T) {
 		t.Skip("starts processes")
 	}
 	dir := t.TempDir()
-	bin, err := build(t.Context(), dir)
+	bin, err := lab.Build(t.Context(), dir, "-tags", "crashpoints")
 	if err != nil {
 		t.Fatal(err)
 	}

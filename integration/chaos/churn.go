@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+
+	"github.com/weir-kafka/weir/integration/lab"
 )
 
 // churn stops members gracefully and starts others, under load: nothing is
@@ -14,8 +16,8 @@ func churn(ctx context.Context, bin, dir string, cycles int, seed uint64) bool {
 		rng: rand.New(rand.NewPCG(seed, 0)), //nolint:gosec // chance, not a secret
 	}
 	v, err := t.run(ctx, func(ctx context.Context) error { return t.churn(ctx, cycles) })
-	fmt.Printf("%d graceful stops with two and three members: %d records, %d lost, %d out of order, %d duplicates\n",
-		cycles, v.records, v.lost, v.disorder, v.duplicates)
+	fmt.Printf("%d graceful stops with two and three members: %d records, %d lost, %d out of order, %d duplicates, %d other anomalies\n",
+		cycles, v.records, v.lost, v.disorder, v.duplicates, v.other)
 	for _, w := range v.witnesses {
 		fmt.Println("  " + w)
 	}
@@ -27,30 +29,30 @@ func churn(ctx context.Context, bin, dir string, cycles int, seed uint64) bool {
 
 // churn keeps two members, and a third while one of them is about to leave.
 func (t *trial) churn(ctx context.Context, cycles int) error {
-	var ms []*process
+	var ms []*lab.Member
 	for range t.members {
-		m, err := t.member(ctx, "")
+		m, err := t.member(ctx)
 		if err != nil {
 			return err
 		}
 		ms = append(ms, m)
 	}
 	for i := range cycles {
-		m, err := t.member(ctx, "")
+		m, err := t.member(ctx)
 		if err != nil {
 			return err
 		}
-		if err := t.busy(ctx, m); err != nil {
+		if err := m.Busy(ctx); err != nil {
 			return fmt.Errorf("cycle %d: %w", i+1, err)
 		}
 		k := t.rng.IntN(len(ms))
-		if err := ms[k].stop(); err != nil {
+		if err := ms[k].Stop(); err != nil {
 			return fmt.Errorf("cycle %d: %w", i+1, err)
 		}
 		ms[k] = m
 	}
 	for _, m := range ms {
-		if err := m.stop(); err != nil {
+		if err := m.Stop(); err != nil {
 			return err
 		}
 	}

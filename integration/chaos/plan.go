@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/weir-kafka/weir/internal/crash"
 )
@@ -45,6 +46,15 @@ func ways() map[crash.Point]way {
 		crash.DrainCommitted:   {revoke, 1},
 		crash.DrainedNotClosed: {stop, 1},
 	}
+}
+
+// standIns names the points that stand where those of a transaction will be.
+func standIns() string {
+	var names []string
+	for _, p := range []crash.Point{crash.Handled, crash.Joined, crash.RetryParked, crash.MapSent, crash.OffsetsFetched} {
+		names = append(names, string(p))
+	}
+	return strings.Join(names, "; ")
 }
 
 // shape is one of the trials that every point has.

@@ -5,34 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http/httptest"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
+	"github.com/weir-kafka/weir/integration/lab"
 	"github.com/weir-kafka/weir/internal/crash"
 )
-
-// pipelineFile is what the processes under test run.
-const pipelineFile = `name: orders
-kafka:
-  brokers: [%s]
-  group: orders-to-api
-  topics: [orders]
-  session_timeout: 6s
-memory: 64MiB
-handlers:
-  - map: {expression: '{key: .key, n: .n, poison: .poison}'}
-sink:
-  http: {url: %s, batch: %s, max_messages: 20}
-  timeout: 20s
-failure:
-  attempts: 20
-  dead_letter: {kafka: {topic: orders.dead}}
-admin: {listen: 127.0.0.1:0}
-`
 
 // trial is one pipeline that is killed at one point, again and again.
 type trial struct {
@@ -41,43 +25,30 @@ type trial struct {
 	bin, dir string
 	rng      *rand.Rand
 
-	file     string
-	broker   *broker
-	ledger   *ledger
-	producer *producer
-	lives    int
-	bound    int64
-	hits     int
+	lab   *lab.Lab
+	down  atomic.Bool // the service refuses everything
+	bound int64
+	hits  int
 }
 
 // run lets lead do its worst to the pipeline and returns what is wrong with what
-// came of it. An error says that it did not
-// come that far.
+// came of it. An error says that it did not come that far.
 func (t *trial) run(parent context.Context, lead func(context.Context) error) (v verdict, err error) {
 	ctx, cancel := context.WithTimeout(parent, 10*time.Minute)
 	defer cancel() // ends the processes too
-	if err := os.MkdirAll(t.dir, 0o700); err != nil {
+	t.lab, err = lab.Open(ctx, lab.Config{
+		Bin: t.bin, Dir: t.dir, Records: lab.Records{Keys: 60, Poison: 25},
+		Memory: "64MiB", Batch: t.batch, Messages: 20, Timeout: 20 * time.Second, Attempts: 20,
+		Mood: t.mood, Grace: time.Minute,
+	})
+	if err != nil {
 		return v, err
 	}
-	if t.broker, err = startBroker(ctx, t.bin, filepath.Join(t.dir, "broker"), "127.0.0.1:0"); err != nil {
-		return v, err
-	}
-	defer func() { t.broker.kill() }()
-	t.ledger = &ledger{}
-	service := httptest.NewServer(t.ledger)
-	defer service.Close()
-	t.file = filepath.Join(t.dir, "orders.yaml")
-	if err := os.WriteFile(t.file, fmt.Appendf(nil, pipelineFile, t.broker.address, service.URL, t.batch), 0o600); err != nil {
-		return v, err
-	}
-	if t.producer, err = newProducer(t.broker.address); err != nil {
-		return v, err
-	}
-	defer t.producer.client.Close()
+	defer t.lab.Close()
 	producing, end := context.WithCancel(ctx)
 	defer end()
 	produced := make(chan error, 1)
-	go func() { produced <- t.producer.run(producing) }()
+	go func() { produced <- t.lab.Produce(producing, func() int { return 10 }) }()
 	err = lead(ctx)
 	end()
 	if err = errors.Join(err, <-produced); err != nil {
@@ -86,18 +57,31 @@ func (t *trial) run(parent context.Context, lead func(context.Context) error) (v
 	return t.finish(ctx)
 }
 
+// mood refuses at random what it will take the next time; one key is slow, so that
+// there are records done beyond others that are not.
+func (t *trial) mood(c *lab.Call) {
+	switch {
+	case t.down.Load():
+		c.Refuse(http.StatusServiceUnavailable, time.Second)
+	case rand.IntN(50) == 0: //nolint:gosec // chance, not a secret
+		c.Refuse(http.StatusInternalServerError, 0)
+	case c.Take(c.Messages) && c.Slow: // before the wait: the answer of a dead process is late, its effect is not
+		c.Wait(150 * time.Millisecond)
+	}
+}
+
 // lead goes through the crashes. Before them a member that is not killed commits
 // something; with two members one lives on beside those that are killed.
 func (t *trial) lead(ctx context.Context) error {
-	other, err := t.member(ctx, "")
+	other, err := t.member(ctx)
 	if err != nil {
 		return err
 	}
-	if err := t.busy(ctx, other); err != nil {
+	if err := other.Busy(ctx); err != nil {
 		return err
 	}
 	if t.members == 1 {
-		if err := other.stop(); err != nil {
+		if err := other.Stop(); err != nil {
 			return err
 		}
 	}
@@ -106,7 +90,7 @@ func (t *trial) lead(ctx context.Context) error {
 			return fmt.Errorf("crash %d: %w", i+1, err)
 		}
 		if t.restart && i == 0 {
-			if err := t.restartBroker(ctx); err != nil {
+			if err := t.lab.RestartBroker(ctx); err != nil {
 				return err
 			}
 		}
@@ -114,137 +98,111 @@ func (t *trial) lead(ctx context.Context) error {
 	if t.members == 1 {
 		return nil
 	}
-	return other.stop()
+	return other.Stop()
 }
 
-func (t *trial) restartBroker(ctx context.Context) error {
-	t.producer.mu.Lock()
-	defer t.producer.mu.Unlock()
-	return t.broker.restart(ctx, t.bin)
-}
-
-// member starts a member of the group, to crash at a point if one is given.
-func (t *trial) member(ctx context.Context, at crash.Point) (*process, error) {
-	t.lives++
-	dir := filepath.Join(t.dir, "life-"+strconv.Itoa(t.lives))
-	var env []string
-	args := []string{"run", t.file}
-	if at == "" {
-		// The broker of these trials throws a member out that waits for a join for longer
-		// than its session, and never answers it. It waits for as long as the session of
-		// one that was killed, so the others' sessions are longer.
-		args = append(args, "--set", "kafka.session_timeout=20s")
-	} else {
-		hit := 1 + t.rng.IntN(ways()[at].hits)
-		env = []string{crash.EnvPoint + "=" + string(at), crash.EnvHit + "=" + strconv.Itoa(hit), crash.EnvDir + "=" + dir}
-	}
-	return start(ctx, t.bin, dir, nil, env, args...)
+// member starts a member that is not to crash.
+//
+// The broker of these trials throws a member out that waits for a join for longer
+// than its session, and never answers it. It waits for as long as the session of
+// one that was killed, so the others' sessions are longer.
+func (t *trial) member(ctx context.Context) (*lab.Member, error) {
+	return t.lab.Start(ctx, 20*time.Second, nil)
 }
 
 // crash starts a member that is to end at the point, and brings it there.
 func (t *trial) crash(ctx context.Context) error {
-	m, err := t.member(ctx, t.point)
+	hit := 1 + t.rng.IntN(ways()[t.point].hits)
+	m, err := t.lab.Start(ctx, 6*time.Second, func(dir string) []string {
+		return []string{crash.EnvPoint + "=" + string(t.point), crash.EnvHit + "=" + strconv.Itoa(hit), crash.EnvDir + "=" + dir}
+	})
 	if err != nil {
 		return err
 	}
-	defer m.kill()
+	defer m.Abandon()
 	joiner, err := t.provoke(ctx, m)
 	if err != nil {
 		return err
 	}
 	select {
-	case <-m.done:
+	case <-m.Done:
 	case <-time.After(time.Minute):
 		return errors.New("it was not hit within a minute")
 	}
-	t.ledger.down.Store(false)
-	t.ledger.crashes.Add(1)
-	bound, err := m.killed(t.point)
+	t.down.Store(false)
+	at, bound, err := lastWords(m, t.point)
 	if err != nil {
 		return err
 	}
+	m.Died(at, bound)
 	t.hits++
 	t.bound += bound
 	if joiner != nil {
-		return joiner.stop()
+		return joiner.Stop()
 	}
 	return nil
 }
 
+// lastWords returns when the process ended and what it said it would repeat, and an
+// error unless it ended itself at the point.
+func lastWords(m *lab.Member, at crash.Point) (when time.Time, bound int64, err error) {
+	file := filepath.Join(m.Dir, crash.WordsFile)
+	words, err := os.ReadFile(file)
+	if err != nil || crash.Point(words) != at {
+		return when, 0, fmt.Errorf("it did not end at %q but with %w; last words: %q", at, m.Err, words)
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return when, 0, err
+	}
+	figure, err := os.ReadFile(filepath.Join(m.Dir, crash.BoundFile))
+	if errors.Is(err, os.ErrNotExist) { // it had no effect
+		return info.ModTime(), 0, nil
+	}
+	if err != nil {
+		return when, 0, err
+	}
+	bound, err = strconv.ParseInt(strings.TrimSpace(string(figure)), 10, 64)
+	return info.ModTime(), bound, err
+}
+
 // provoke does what the point needs; another member that it started is returned.
-func (t *trial) provoke(ctx context.Context, m *process) (joiner *process, err error) {
+func (t *trial) provoke(ctx context.Context, m *lab.Member) (joiner *lab.Member, err error) {
 	by := ways()[t.point].by
 	if by == load {
 		return nil, nil
 	}
-	if err := t.busy(ctx, m); err != nil {
+	if err := m.Busy(ctx); err != nil {
 		return nil, err
 	}
 	switch {
 	case by == outage:
-		t.ledger.down.Store(true)
+		t.down.Store(true)
 	case by == revoke && t.members > 1:
-		return t.member(ctx, "")
+		return t.member(ctx)
 	default:
-		return nil, m.cmd.Process.Signal(syscall.SIGTERM)
+		return nil, m.Signal(syscall.SIGTERM)
 	}
 	return nil, nil
 }
 
-// busy waits until a member has partitions and has finished something.
-func (t *trial) busy(ctx context.Context, m *process) error {
-	ended := false
-	err := until(ctx, "the member works", func() bool {
-		select {
-		case <-m.done:
-			ended = true
-		default:
-		}
-		r := m.explain(ctx)
-		return ended || len(r.Partitions) > 0 && r.Totals.Done > 50
-	})
-	if ended {
-		return fmt.Errorf("the member ended: %w; see its log", m.err)
-	}
-	return err
-}
-
-// finish lets the rest be done without crashes, ends well, and checks.
+// finish lets the rest be done without crashes, ends well, and has it judged.
 func (t *trial) finish(ctx context.Context) (verdict, error) {
-	var ms []*process
+	var ms []*lab.Member
 	for range t.members {
-		m, err := t.member(ctx, "")
+		m, err := t.member(ctx)
 		if err != nil {
 			return verdict{}, err
 		}
 		ms = append(ms, m)
 	}
-	records := t.producer.made()
-	err := until(ctx, "everything is committed", func() bool { return t.lag(ctx) == 0 })
-	for _, m := range ms {
-		err = errors.Join(err, m.stop())
+	r, err := t.lab.Rest(ctx, 90*time.Second, ms...)
+	if r == nil {
+		return verdict{}, err
 	}
-	dead, deadErr := t.letters(ctx)
-	if deadErr != nil {
-		return verdict{}, errors.Join(err, deadErr)
-	}
-	v := check(history{records: records, effects: t.ledger.taken(), dead: dead, bound: t.bound})
+	v := judge(r, t.lab.Produced(), t.bound)
 	if err != nil {
 		v.witness("%v", err)
 	}
 	return v, nil
-}
-
-// until waits for cond.
-func until(parent context.Context, what string, cond func() bool) error {
-	ctx, cancel := context.WithTimeout(parent, 90*time.Second)
-	defer cancel()
-	for !cond() {
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("not in time: %s", what)
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-	return nil
 }

@@ -1,0 +1,68 @@
+package lab
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/weir-kafka/weir/integration/ledger"
+)
+
+// SlowKey is a key whose records the service of a trial may take longer for.
+const SlowKey = "customer-7"
+
+// Records says what is written.
+type Records struct {
+	Keys int
+	// Poison is how many records of a key there are to one that the service refuses
+	// for good and one that the handler can not read.
+	Poison int
+	// Pad is how many bytes of no use each has.
+	Pad int
+}
+
+// at is where a record stands: everything about it follows from that.
+type at struct {
+	Key       string `json:"key"`
+	N         int    `json:"n"` // in its key
+	Partition int32  `json:"partition"`
+	Offset    int64  `json:"offset"`
+}
+
+func (r Records) poison(n int) bool { return n%r.Poison == 7 }
+func (r Records) broken(n int) bool { return n%r.Poison == 11 }
+
+// value is the value of a record. Blanks and a field that the handler takes away
+// tell its bytes from what is made of it.
+func (r Records) value(a at) []byte {
+	if r.broken(a.N) {
+		return fmt.Appendf(nil, "\x00\xff%s %d %d/%d\xfe", a.Key, a.N, a.Partition, a.Offset)
+	}
+	return fmt.Appendf(nil, `{ "key": %q,  "n": %d, "partition": %d, "offset": %d, "poison": %t, "more": %q }`,
+		a.Key, a.N, a.Partition, a.Offset, r.poison(a.N), strings.Repeat("x", r.Pad))
+}
+
+func (r Records) hash(a at) uint64 { return ledger.Hash([]byte(a.Key), r.value(a)) }
+
+// noted is the record in the ledger.
+func (r Records) noted(a at) ledger.Record {
+	return ledger.Record{
+		Partition: ledger.Partition{Topic: Topic, Partition: a.Partition}, Offset: a.Offset,
+		Key: a.Key, Hash: r.hash(a), Poison: r.poison(a.N) || r.broken(a.N),
+	}
+}
+
+// place gives the ith record of all its place. A key has a partition, and nobody
+// else writes, so that the offset is known before the record is written.
+func (r Records) place(i int, ends []int64) at {
+	key := i % r.Keys
+	p := key % len(ends)
+	a := at{Key: fmt.Sprintf("customer-%d", key), N: i / r.Keys, Partition: int32(p), Offset: ends[p]} //nolint:gosec // few
+	ends[p]++
+	return a
+}
+
+func (r Records) record(a at) *kgo.Record {
+	return &kgo.Record{Topic: Topic, Partition: a.Partition, Key: []byte(a.Key), Value: r.value(a)}
+}
