@@ -8,7 +8,7 @@ MODULES = flow/grpcflow flow/bench
 # Its tests run a real Kafka in containers, for a quarter of an hour: make integration.
 CLAIMS = integration/kafkatest
 
-.PHONY: all help build test race lint lint-install generate verify bench sim overload steps proof mutants chaos integration model fuzz demo clean
+.PHONY: all help build test race lint lint-install generate verify bench sim overload steps proof mutants chaos soak integration model fuzz demo clean
 
 all: build test lint ## build, test, lint
 
@@ -69,6 +69,9 @@ mutants: ## plant bugs in the engine one at a time, and see that each is found: 
 chaos: ## kill the binary at each of its crash points, and 1,000 graceful stops, as a gate
 	$(GO) test -tags synctests -count 1 -run '^TestAThousandGracefulStopsRepeatNothing$$' -v ./consumer
 	$(GO) run ./integration/chaos
+
+soak: ## the binary under load and faults from a seed for FOR=10m, as a gate: no loss, no leak
+	$(GO) run ./integration/soak -for $(or $(FOR),10m)
 
 integration: ## the claims about real brokers, in containers, each with PASS or FAIL
 	GO="$(GO)" integration/claims $(CLAIMS_FLAGS)

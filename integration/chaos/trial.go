@@ -162,6 +162,9 @@ func lastWords(m *lab.Member, at crash.Point) (when time.Time, bound int64, err 
 	if err != nil {
 		return when, 0, err
 	}
+	if len(figure) == 0 { // another goroutine was about to
+		return info.ModTime(), 0, nil
+	}
 	bound, err = strconv.ParseInt(strings.TrimSpace(string(figure)), 10, 64)
 	return info.ModTime(), bound, err
 }

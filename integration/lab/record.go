@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -10,7 +11,9 @@ import (
 )
 
 // SlowKey is a key whose records the service of a trial may take longer for.
-const SlowKey = "customer-7"
+const SlowKey = keyName + "7"
+
+const keyName = "customer-"
 
 // Records says what is written.
 type Records struct {
@@ -30,17 +33,24 @@ type at struct {
 	Offset    int64  `json:"offset"`
 }
 
-func (r Records) poison(n int) bool { return n%r.Poison == 7 }
-func (r Records) broken(n int) bool { return n%r.Poison == 11 }
+// turn is different from key to key: what can not be processed stands among what
+// can.
+func (r Records) turn(a at) int {
+	key, _ := strconv.Atoi(strings.TrimPrefix(a.Key, keyName))
+	return (a.N + 5*key) % r.Poison
+}
+
+func (r Records) poison(a at) bool { return r.turn(a) == 7 }
+func (r Records) broken(a at) bool { return r.turn(a) == 11 }
 
 // value is the value of a record. Blanks and a field that the handler takes away
 // tell its bytes from what is made of it.
 func (r Records) value(a at) []byte {
-	if r.broken(a.N) {
+	if r.broken(a) {
 		return fmt.Appendf(nil, "\x00\xff%s %d %d/%d\xfe", a.Key, a.N, a.Partition, a.Offset)
 	}
 	return fmt.Appendf(nil, `{ "key": %q,  "n": %d, "partition": %d, "offset": %d, "poison": %t, "more": %q }`,
-		a.Key, a.N, a.Partition, a.Offset, r.poison(a.N), strings.Repeat("x", r.Pad))
+		a.Key, a.N, a.Partition, a.Offset, r.poison(a), strings.Repeat("x", r.Pad))
 }
 
 func (r Records) hash(a at) uint64 { return ledger.Hash([]byte(a.Key), r.value(a)) }
@@ -49,7 +59,7 @@ func (r Records) hash(a at) uint64 { return ledger.Hash([]byte(a.Key), r.value(a
 func (r Records) noted(a at) ledger.Record {
 	return ledger.Record{
 		Partition: ledger.Partition{Topic: Topic, Partition: a.Partition}, Offset: a.Offset,
-		Key: a.Key, Hash: r.hash(a), Poison: r.poison(a.N) || r.broken(a.N),
+		Key: a.Key, Hash: r.hash(a), Poison: r.poison(a) || r.broken(a),
 	}
 }
 
@@ -58,7 +68,7 @@ func (r Records) noted(a at) ledger.Record {
 func (r Records) place(i int, ends []int64) at {
 	key := i % r.Keys
 	p := key % len(ends)
-	a := at{Key: fmt.Sprintf("customer-%d", key), N: i / r.Keys, Partition: int32(p), Offset: ends[p]} //nolint:gosec // few
+	a := at{Key: keyName + strconv.Itoa(key), N: i / r.Keys, Partition: int32(p), Offset: ends[p]} //nolint:gosec // few
 	ends[p]++
 	return a
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/weir-kafka/weir/integration/ledger"
@@ -43,6 +44,8 @@ type closing struct {
 // conn is what is known of a connection. Another request on it says that the
 // answer before was read.
 type conn struct {
+	net.Conn
+
 	mu       sync.Mutex
 	last     []int64 // effects of the last request
 	instance int
@@ -60,7 +63,7 @@ func (s *service) serve(ctx context.Context) (address string, end func(), err er
 	srv := &http.Server{
 		Handler: s, ReadHeaderTimeout: time.Minute,
 		ConnContext: func(ctx context.Context, nc net.Conn) context.Context {
-			c := new(conn)
+			c := &conn{Conn: nc}
 			conns.Store(nc, c)
 			return context.WithValue(ctx, connKey{}, c)
 		},
@@ -175,7 +178,7 @@ func (c *Call) Take(n int) bool {
 	defer c.conn.mu.Unlock()
 	c.s.mu.Lock()
 	defer c.s.mu.Unlock()
-	if c.r.Context().Err() != nil || c.member.dead {
+	if c.conn.gone() || c.member.dead {
 		return false
 	}
 	for i := range took {
@@ -184,6 +187,24 @@ func (c *Call) Take(n int) bool {
 	c.s.lab.Log.Add(took...)
 	c.s.taken.Add(int64(n))
 	return true
+}
+
+// gone reports whether the caller has ended the connection. It does that before it
+// tries again, so that nothing has its effect after its own repetition. The server
+// notices too, but when it comes to it.
+func (c *conn) gone() bool {
+	raw, err := c.Conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return true
+	}
+	n := 0
+	var peeked error
+	if err := raw.Control(func(fd uintptr) {
+		n, _, peeked = syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT) //nolint:gosec // a descriptor
+	}); err != nil {
+		return true
+	}
+	return n == 0 && !errors.Is(peeked, syscall.EAGAIN)
 }
 
 // Refuse answers with code, and with Retry-After for whole seconds of after.
