@@ -74,7 +74,7 @@ func Open(ctx context.Context, c Config) (l *Lab, err error) {
 	l.Log = ledger.NewLog(ledger.History{Ordered: "key", Grace: c.Grace, Progress: c.Progress}, nil)
 	l.sessions = ledger.NewSessions(l.Log)
 	l.journal = &journal{sessions: l.sessions}
-	l.dead = &deadLetters{log: l.Log, known: map[place]int{}}
+	l.dead = &deadLetters{log: l.Log, known: map[place]int{}, closed: map[int64]closing{}}
 	l.service = &service{lab: l, unknown: map[int64]closing{}}
 	l.service.mood.Store(&c.Mood)
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
@@ -189,14 +189,19 @@ func (l *Lab) history(there map[place]int) (*ledger.History, error) {
 	defer l.service.mu.Unlock()
 	for i := range h.Events {
 		e := &h.Events[i]
-		c, ok := l.service.unknown[e.ID]
-		if !ok || e.Kind != ledger.Effect || e.Outcome != ledger.Delivered {
+		if e.Kind != ledger.Effect {
 			continue
 		}
-		// What ended with the process is not excused by that: it is what the process
-		// had said that it would repeat.
-		died := l.member(c.instance).died
-		e.Unknown = died.IsZero() || c.at.Before(died)
+		c, ok := l.service.unknown[e.ID]
+		if !ok {
+			c, ok = l.dead.closed[e.ID]
+		}
+		if ok {
+			// What ended with the process is not excused by that: it is what the process
+			// had said that it would repeat.
+			died := l.member(c.instance).died
+			e.Unknown = died.IsZero() || c.at.Before(died)
+		}
 	}
 	return h, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -28,6 +29,7 @@ type deadLetters struct {
 	mu      sync.Mutex
 	known   map[place]int
 	unknown []ledger.Event // in the ledger by their ID: they may be there or not
+	closed  map[int64]closing
 }
 
 // place is where the record of a letter stands, or is said to.
@@ -104,6 +106,7 @@ func (d *deadLetters) unanswered(ls []letter) {
 	for _, l := range ls {
 		l.event.ID, l.event.Unknown = d.log.ID(), true
 		d.unknown = append(d.unknown, l.event)
+		d.closed[l.event.ID] = closing{time.Now(), l.event.Instance}
 		d.log.Add(l.event)
 	}
 }

@@ -62,7 +62,7 @@ func run(ctx context.Context, lasts time.Duration, seed uint64, leak string, kee
 	s.lab, err = lab.Open(ctx, lab.Config{
 		Bin: bin, Dir: filepath.Join(dir, "lab"), Records: lab.Records{Keys: 600, Poison: 400, Pad: 300},
 		Memory: "32MiB", Batch: "ndjson", Messages: 5, Timeout: 2 * time.Second, Attempts: 50,
-		Mood: s.side.fine, Grace: longSession, Progress: time.Minute,
+		Mood: s.side.fine, Grace: longSession, Progress: 3 * time.Minute,
 	})
 	if err != nil {
 		return err

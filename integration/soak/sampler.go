@@ -19,14 +19,14 @@ type sampler struct {
 	file io.Writer // gets a line a sample
 
 	mu     sync.Mutex
-	series map[string][]point // of the member that lives throughout, by gauge
-	held   int64              // the most
-	rss    int64              // the most
+	uses   []use // of the member that lives throughout
+	held   int64 // the most
+	rss    int64 // the most
 	failed int
 }
 
 func newSampler(log *ledger.Log, file io.Writer) *sampler {
-	return &sampler{log: log, file: file, series: map[string][]point{}}
+	return &sampler{log: log, file: file}
 }
 
 // follow samples m until ctx ends; keep says that its figures make the slopes.
@@ -61,28 +61,26 @@ func (s *sampler) sample(ctx context.Context, m *lab.Member, at time.Duration, k
 	if err != nil {
 		return err
 	}
-	values := map[string]float64{"descriptors": float64(fds)}
-	for gauge, metric := range map[string]string{
-		"heap": "go_gc_heap_live_bytes", "goroutines": "go_goroutines", "resident": "process_resident_memory_bytes",
+	u := use{at: at, descriptors: float64(fds)}
+	for metric, to := range map[string]*float64{
+		"go_gc_heap_live_bytes": &u.heap, "go_goroutines": &u.goroutines, "process_resident_memory_bytes": &u.resident,
 	} {
 		v, ok := figures[metric]
 		if !ok {
 			return fmt.Errorf("no %s among the metrics", metric)
 		}
-		values[gauge] = v
+		*to = v
 	}
-	rss := int64(values["resident"])
+	rss := int64(u.resident)
 	s.log.Add(ledger.Event{Kind: ledger.Sampled, Instance: m.N, Sample: &ledger.Sample{
 		HeldBytes: max(r.Totals.MaxHeld, int64(figures["weir_poll_held_bytes"])), Budget: r.BudgetBytes, RSS: rss,
 	}})
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.held, s.rss = max(s.held, r.Totals.MaxHeld), max(s.rss, rss)
-	_, _ = fmt.Fprintf(s.file, "%d %.1f %.0f %.0f %.0f %d %d %d\n", m.N, at.Seconds(), values["heap"], values["resident"], values["goroutines"], fds, r.HeldBytes, len(r.Partitions))
+	_, _ = fmt.Fprintf(s.file, "%d %.1f %.0f %.0f %.0f %d %d %d\n", m.N, at.Seconds(), u.heap, u.resident, u.goroutines, fds, r.HeldBytes, len(r.Partitions))
 	if keep {
-		for gauge, v := range values {
-			s.series[gauge] = append(s.series[gauge], point{at, v})
-		}
+		s.uses = append(s.uses, u)
 	}
 	return nil
 }
@@ -92,7 +90,7 @@ func (s *sampler) fits() (fs []fit) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, g := range gauges() {
-		fs = append(fs, g.fit(s.series[g.name]))
+		fs = append(fs, g.fit(s.uses))
 	}
 	return fs
 }
@@ -101,13 +99,13 @@ func (s *sampler) fits() (fs []fit) {
 func (s *sampler) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	line := ""
-	for _, g := range gauges() {
-		if ps := s.series[g.name]; len(ps) > 0 {
-			line += fmt.Sprintf("%s %s, ", g.name, fit{gauge: g}.plain(ps[len(ps)-1].value))
-		}
+	const mib = 1 << 20
+	var u use
+	if n := len(s.uses); n > 0 {
+		u = s.uses[n-1]
 	}
-	return line + fmt.Sprintf("at most held %.1f MiB and resident %.1f MiB", float64(s.held)/(1<<20), float64(s.rss)/(1<<20))
+	return fmt.Sprintf("heap %.1f MiB, %.0f goroutines, %.0f descriptors, resident %.1f MiB; at most held %.1f MiB and resident %.1f MiB",
+		u.heap/mib, u.goroutines, u.descriptors, u.resident/mib, float64(s.held)/mib, float64(s.rss)/mib)
 }
 
 // counts is how often each fault was, for the reader.

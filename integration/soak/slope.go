@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -69,27 +70,36 @@ func floors(ps []point) (low []point) {
 	return low
 }
 
+// use is what a process uses at a time.
+type use struct {
+	at                                      time.Duration
+	heap, resident, goroutines, descriptors float64
+}
+
 // gauge is a figure of a process that is to stay where it is.
 type gauge struct {
 	name string
 	unit float64 // of a printed 1
 	form string
+	of   func(use) float64
 	// A growth over the half of less than this, or of less than this share of what
 	// was there, is called 0.
 	least, share float64
 }
 
-// gauges are those that are fitted. Their bounds are those of a floor that stands
-// still: the live heap is measured at the end of a collection, whose moment differs
-// by what is held; connections of the client and of the sink come and go by one or
-// two.
+// gauges are those that are fitted.
+//
+// The live heap is that of the end of a collection, whose moment differs by what
+// is held. Connections come and go by one or two: the service cuts them, and the
+// sink opens another. Each has two goroutines, which are left out so that they do
+// not hide the others; one that stays open is a descriptor too many.
 func gauges() []gauge {
 	const mib = 1 << 20
 	return []gauge{
-		{"heap", mib, "%+.1f MiB", 2 * mib, 0.05},
-		{"goroutines", 1, "%+.0f", 2, 0},
-		{"descriptors", 1, "%+.0f", 2, 0},
-		{"resident", mib, "%+.1f MiB", 8 * mib, 0.1},
+		{"heap", mib, "%+.1f MiB", func(u use) float64 { return u.heap }, 2 * mib, 0.05},
+		{"goroutines", 1, "%+.0f", func(u use) float64 { return u.goroutines - 2*u.descriptors }, 2, 0},
+		{"descriptors", 1, "%+.0f", func(u use) float64 { return u.descriptors }, 2, 0},
+		{"resident", mib, "%+.1f MiB", func(u use) float64 { return u.resident }, 8 * mib, 0.1},
 	}
 }
 
@@ -98,11 +108,24 @@ type fit struct {
 	gauge
 	points        int
 	start, growth float64 // over the half
+	noise         float64 // of growth, as a standard error
 	bound         float64
 	perHour       float64 // 0 within the bound
 }
 
-func (g gauge) fit(ps []point) fit {
+// Where the floors scatter so much that the fit may be off by more than its bound,
+// three standard errors are the bound; but a fit that may be off by three times as
+// much says nothing.
+const (
+	errorsInBound = 3
+	noisiest      = 3
+)
+
+func (g gauge) fit(us []use) fit {
+	ps := make([]point, len(us))
+	for i, u := range us {
+		ps[i] = point{u.at, g.of(u)}
+	}
 	low := floors(ps)
 	f := fit{gauge: g, points: len(low)}
 	if len(low) < 2 {
@@ -110,11 +133,23 @@ func (g gauge) fit(ps []point) fit {
 	}
 	slope, start := theilSen(low)
 	f.start, f.growth = start, slope*(low[len(low)-1].at-low[0].at).Seconds()
-	f.bound = max(g.least, g.share*start)
+	f.noise = scatter(low, slope, start) * math.Sqrt(12/float64(len(low)))
+	stated := max(g.least, g.share*start)
+	f.bound = min(max(stated, errorsInBound*f.noise), noisiest*stated)
 	if f.grows() {
 		f.perHour = slope * 3600
 	}
 	return f
+}
+
+// scatter estimates the standard deviation about a line by the median of the
+// absolute residuals, which is 1/1.4826 of it when they are normal.
+func scatter(ps []point, slope, start float64) float64 {
+	var off []float64
+	for _, p := range ps {
+		off = append(off, math.Abs(p.value-start-slope*(p.at-ps[0].at).Seconds()))
+	}
+	return 1.4826 * median(off)
 }
 
 // grows reports whether it is no 0. Of less than half of the spans nothing is said,
@@ -129,7 +164,8 @@ func (f fit) String() string {
 	case f.grows():
 		what = "GROWS"
 	}
-	return fmt.Sprintf("%-12s from "+f.plain(f.start)+" by "+f.number(f.growth)+" in the second half, less than "+f.plain(f.bound)+": %s", f.name, what)
+	return fmt.Sprintf("%-12s from %s by %s in the second half, its error %s, less than %s is called 0: %s",
+		f.name, f.plain(f.start), f.number(f.growth), f.plain(f.noise), f.plain(f.bound), what)
 }
 
 func (f fit) number(v float64) string { return fmt.Sprintf(f.form, v/f.unit) }

@@ -8,7 +8,7 @@ import (
 
 // series is ten minutes of a figure, once a second, which rises by growth in the
 // second half, with bursts on it and with gaps.
-func series(growth float64) (ps []point) {
+func series(growth float64) (us []use) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for s := range 600 {
 		if rng.IntN(10) == 0 {
@@ -18,14 +18,19 @@ func series(growth float64) (ps []point) {
 		if rng.IntN(3) == 0 {
 			v += 50 * rng.Float64()
 		}
-		ps = append(ps, point{time.Duration(s) * time.Second, v})
+		us = append(us, use{at: time.Duration(s) * time.Second, heap: v})
 	}
-	return ps
+	return us
+}
+
+// heap is a gauge of a unit of 1 and a bound of 2.
+func heap() gauge {
+	return gauge{name: "heap", unit: 1, form: "%+.0f", least: 2, of: func(u use) float64 { return u.heap }}
 }
 
 func TestALeakIsTold(t *testing.T) {
 	t.Parallel()
-	g := gauge{name: "goroutines", unit: 1, form: "%+.0f", least: 2}
+	g := heap()
 	for growth, want := range map[float64]bool{0: false, 1: false, -20: false, 3: true, 300: true} {
 		f := g.fit(series(growth))
 		if f.grows() != want || (f.perHour != 0) != want {
@@ -36,22 +41,44 @@ func TestALeakIsTold(t *testing.T) {
 
 func TestALeakInTheFirstHalfOnlyIsWarmingUp(t *testing.T) {
 	t.Parallel()
-	ps := series(0)
-	for i := range ps {
-		if ps[i].at < 5*time.Minute {
-			ps[i].value = ps[i].at.Seconds() / 3
+	us := series(0)
+	for i := range us {
+		if us[i].at < 5*time.Minute {
+			us[i].heap = us[i].at.Seconds() / 3
 		}
 	}
-	if f := (gauge{form: "%v", unit: 1, least: 2}).fit(ps); f.grows() {
+	if f := heap().fit(us); f.grows() {
 		t.Errorf("got %s, want 0", f)
 	}
 }
 
 func TestNothingMeasuredIsNoZero(t *testing.T) {
 	t.Parallel()
-	for _, ps := range [][]point{nil, series(0)[:1], series(0)[590-100:]} {
-		if f := (gauge{form: "%v", unit: 1, least: 2}).fit(ps); len(ps) < 100 && !f.grows() {
-			t.Errorf("%d points: got %s, want unknown", len(ps), f)
+	for _, us := range [][]use{nil, series(0)[:1], series(0)[:20]} {
+		if f := heap().fit(us); !f.grows() {
+			t.Errorf("%d samples: got %s, want unknown", len(us), f)
+		}
+	}
+}
+
+// A figure that scatters by more than the bound may be off by more; but not by any
+// much.
+func TestTheBoundGrowsWithTheScatterAndHasAnEnd(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		period, growth float64
+		want           bool
+	}{
+		{2, 3, false}, {2, 7, true}, {50, 7, true},
+	} {
+		var us []use
+		for s := range 600 {
+			at := time.Duration(s) * time.Second
+			noise := c.period * float64((s/10)%3) // for ten seconds each: the floors scatter
+			us = append(us, use{at: at, heap: 100 + noise + c.growth*float64(s-300)/300})
+		}
+		if f := heap().fit(us); f.grows() != c.want {
+			t.Errorf("%+v: got %s", c, f)
 		}
 	}
 }
