@@ -39,6 +39,9 @@ type link struct {
 	proxy            *proxy
 	client, upstream net.Conn
 
+	out sync.Mutex // held while an answer is noted and passed on
+	end bool       // there are no more
+
 	mu      sync.Mutex
 	pending []asked
 }
@@ -80,7 +83,7 @@ func (p *proxy) accept() {
 		p.mu.Lock()
 		if p.closed {
 			p.mu.Unlock()
-			l.cut()
+			_, _ = client.Close(), upstream.Close()
 			return
 		}
 		p.conns[l] = true
@@ -108,16 +111,31 @@ func (p *proxy) close() {
 	p.ends.Wait()
 }
 
+// cut ends a connection so that the member still reads what it was told: of an
+// answer that was noted and never read, the ledger would know more than the member.
 func (l *link) cut() {
-	_ = l.client.Close()
+	l.out.Lock()
+	defer l.out.Unlock()
+	l.end = true
+	if tcp, ok := l.client.(*net.TCPConn); ok {
+		_ = tcp.CloseWrite()
+	}
 	_ = l.upstream.Close()
 }
 
 // run passes frames on in both directions until either side ends.
 func (l *link) run() {
 	var both sync.WaitGroup
-	both.Go(func() { defer l.cut(); relay(l.client, l.upstream, l.ask) })
-	both.Go(func() { defer l.cut(); relay(l.upstream, l.client, l.answer) })
+	both.Go(func() {
+		l.requests()
+		l.cut()
+		_, _ = io.Copy(io.Discard, l.client) // with something unread its end would be a reset
+		_ = l.client.Close()
+	})
+	both.Go(func() {
+		l.answers()
+		l.cut()
+	})
 	both.Wait()
 	l.proxy.mu.Lock()
 	delete(l.proxy.conns, l)
@@ -130,34 +148,58 @@ func (l *link) run() {
 	}
 }
 
-// relay passes on what see makes of each frame.
-func relay(from io.Reader, to io.Writer, see func(frame []byte) ([]byte, error)) {
-	var size [4]byte
+// requests passes requests on until an end.
+func (l *link) requests() {
 	for {
-		if _, err := io.ReadFull(from, size[:]); err != nil {
-			return
-		}
-		n := binary.BigEndian.Uint32(size[:])
-		if n > maxFrame {
-			return
-		}
-		frame := make([]byte, n)
-		if _, err := io.ReadFull(from, frame); err != nil {
-			return
-		}
-		out, err := see(frame)
-		if err != nil {
-			return
-		}
-		out = append(binary.BigEndian.AppendUint32(make([]byte, 0, len(out)+4), uint32(len(out))), out...) //nolint:gosec // bounded
-		if _, err := to.Write(out); err != nil {
+		frame, err := readFrame(l.client)
+		if err != nil || l.ask(frame) != nil || writeFrame(l.upstream, frame) != nil {
 			return
 		}
 	}
 }
 
+// answers passes answers on until an end.
+func (l *link) answers() {
+	for {
+		frame, err := readFrame(l.upstream)
+		if err != nil || !l.pass(frame) {
+			return
+		}
+	}
+}
+
+func (l *link) pass(frame []byte) bool {
+	l.out.Lock()
+	defer l.out.Unlock()
+	if l.end {
+		return false
+	}
+	frame, err := l.answer(frame)
+	return err == nil && writeFrame(l.client, frame) == nil
+}
+
+func readFrame(from io.Reader) ([]byte, error) {
+	var size [4]byte
+	if _, err := io.ReadFull(from, size[:]); err != nil {
+		return nil, err
+	}
+	n := binary.BigEndian.Uint32(size[:])
+	if n > maxFrame {
+		return nil, fmt.Errorf("proxy: a frame of %d bytes", n)
+	}
+	frame := make([]byte, n)
+	_, err := io.ReadFull(from, frame)
+	return frame, err
+}
+
+func writeFrame(to io.Writer, frame []byte) error {
+	out := append(binary.BigEndian.AppendUint32(make([]byte, 0, len(frame)+4), uint32(len(frame))), frame...) //nolint:gosec // bounded
+	_, err := to.Write(out)
+	return err
+}
+
 // ask notes a request before the broker has it.
-func (l *link) ask(frame []byte) ([]byte, error) {
+func (l *link) ask(frame []byte) error {
 	b := kbin.Reader{Src: frame}
 	a := asked{key: kmsg.Key(b.Int16()), version: b.Int16()}
 	b.Int32()
@@ -167,7 +209,7 @@ func (l *link) ask(frame []byte) ([]byte, error) {
 	case kmsg.OffsetCommit:
 		req := kmsg.NewPtrOffsetCommitRequest()
 		if err := read(&b, req, a.version); err != nil {
-			return nil, err
+			return err
 		}
 		a.commit = req
 		m.lab.journal.sync()
@@ -176,17 +218,17 @@ func (l *link) ask(frame []byte) ([]byte, error) {
 	case kmsg.Produce:
 		req := kmsg.NewPtrProduceRequest()
 		if err := read(&b, req, a.version); err != nil {
-			return nil, err
+			return err
 		}
 		var err error
 		if a.letters, err = m.letters(req); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.pending = append(l.pending, a)
-	return frame, nil
+	return nil
 }
 
 // answer notes an answer before the member has it, and puts the proxy where the
