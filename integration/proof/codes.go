@@ -12,6 +12,9 @@ type answer struct {
 	err *kerr.Error
 }
 
+// name is the request and the error.
+func (a answer) name() string { return a.key.Name() + ": " + a.err.Message }
+
 // refusals are the errors that each request of the client can be answered with:
 // those that Kafka's protocol guide and its handlers name for it. What would end
 // a consumer for good, such as INCONSISTENT_GROUP_PROTOCOL or an authorization

@@ -27,6 +27,7 @@ func (t *trial) do(ctx context.Context, a action) error {
 		s.behave(a.mode, a.lasts)
 		return nil
 	case refuse:
+		t.answers[a.answer.name()]++
 		t.log.Add(ledger.Event{Kind: ledger.Fault, Note: a.String(), Scope: "group"})
 		h := t.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{a.answer.key}, TopLevel: a.answer.top, Err: a.answer.err, Count: a.count})
 		t.mu.Lock()

@@ -22,9 +22,14 @@ const firstPort = 19092
 
 // wire is the network between members and brokers. It stands on the brokers'
 // side: it sees what they get, and what they answer is applied already.
+//
+// An answer takes a little time, always: the client asks again without a pause
+// when one partition of a fetch has moved and its metadata is on its way (see
+// docs/upstream.md), and where nothing takes time that goes on for good.
 type wire struct {
 	virtual kfake.VirtualNetwork
 	commits *ledger.Commits
+	takes   time.Duration // of an answer at least
 
 	mu      sync.Mutex
 	conns   map[*brokerConn]bool
@@ -39,8 +44,8 @@ type delay struct {
 	until time.Time
 }
 
-func newWire() *wire {
-	return &wire{conns: map[*brokerConn]bool{}, delays: map[int32][]delay{}, drops: map[kmsg.Key]int{}, dropped: map[kmsg.Key]int64{}}
+func newWire(s *scenario) *wire {
+	return &wire{takes: s.answers, conns: map[*brokerConn]bool{}, delays: map[int32][]delay{}, drops: map[kmsg.Key]int{}, dropped: map[kmsg.Key]int64{}}
 }
 
 // Listen is for the brokers.
@@ -108,8 +113,9 @@ func (w *wire) calm() {
 func (w *wire) fate(r request, node int32) (by time.Duration, drop bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	by = w.takes
 	if r.instance == 0 {
-		return 0, false
+		return by, false
 	}
 	for _, d := range w.delays[node] {
 		if time.Now().Before(d.until) {
@@ -198,13 +204,11 @@ func (c *brokerConn) Write(p []byte) (int, error) {
 	}
 	c.mu.Unlock()
 	by, drop := c.wire.fate(r, c.node)
-	if by > 0 {
-		t := time.NewTimer(by)
-		defer t.Stop()
-		select {
-		case <-t.C:
-		case <-c.closed:
-		}
+	t := time.NewTimer(by)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-c.closed:
 	}
 	if r.commit != nil {
 		c.answered(r, p, drop)

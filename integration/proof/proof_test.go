@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"slices"
+	"runtime"
 	"strings"
-	"syscall"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,7 +22,21 @@ var (
 	seeds = flag.Uint64("seeds", 0, "how many seeds to run; 0 for a few")
 	first = flag.Uint64("seed", 0, "the first seed")
 	stop  = flag.Int("stop", 5, "after how many seeds that fail to stop")
+
+	lastLine atomic.Value // string
 )
+
+// TestMain says last what a run of many seeds came to, for whoever reads no more
+// than that.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code := m.Run()
+	if *seeds > 0 || *first > 0 {
+		line, _ := lastLine.Load().(string)
+		tell(line + "\n")
+	}
+	os.Exit(code)
+}
 
 const (
 	someSeeds = 50
@@ -54,28 +68,30 @@ func TestProofEveryInvariantHoldsUnderEverySeed(t *testing.T) {
 		n = someSeeds
 	}
 	from = max(from, 1)
-	begun := time.Now()
-	sum := newSums()
-	bad := 0
-	for seed := from; seed < from+n && bad < *stop; seed++ {
-		r := try(t, seed)
-		if r == nil {
-			bad++
-			continue
+	all := newSums(n)
+	w := newWatch(mostGoroutines, mostTime, func(why string) {
+		tell(stacks() + all.String() + "given up: " + why + "\n" + all.line() + "\n")
+		os.Exit(1)
+	})
+	t.Run("seeds", func(t *testing.T) {
+		var next atomic.Uint64
+		for range runtime.GOMAXPROCS(0) {
+			t.Run("", func(t *testing.T) {
+				t.Parallel()
+				for i := next.Add(1); i <= n && all.bad() < *stop; i = next.Add(1) {
+					seed := from + i - 1
+					w.begin(seed, time.Now())
+					r := try(t, seed)
+					w.end(seed)
+					all.judge(t, r)
+				}
+			})
 		}
-		if r.Undecided && onlyStuck(r.Report) {
-			sum.undecided++
-			continue
-		}
-		sum.add(r)
-		if !r.Report.OK() {
-			bad++
-			complain(t, r)
-		}
-	}
-	sum.print(t, time.Since(begun))
-	if most := 1 + int64(n)/50; sum.undecided > most {
-		t.Errorf("%d of %d seeds are undecided, want at most %d", sum.undecided, n, most)
+	})
+	w.close()
+	all.print(t)
+	if most := 1 + int64(n)/50; all.undecided > most {
+		t.Errorf("%d of %d seeds are undecided, want at most %d", all.undecided, n, most)
 	}
 }
 
@@ -101,75 +117,6 @@ func complain(t *testing.T, r *proof.Result) {
 }
 
 func tell(s string) { fmt.Fprint(os.Stdout, s) }
-
-// sums is what many seeds showed together.
-type sums struct {
-	processor              time.Duration
-	seeds, undecided       int64
-	faults, hits, outcomes map[string]int64
-	classes                map[checker.Class]int
-}
-
-// processor is the time that the process has used so far.
-func processor() time.Duration {
-	var u syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-func newSums() *sums {
-	return &sums{processor: processor(), faults: map[string]int64{}, hits: map[string]int64{}, outcomes: map[string]int64{}, classes: map[checker.Class]int{}}
-}
-
-func (s *sums) add(r *proof.Result) {
-	s.seeds++
-	for k, n := range r.Faults {
-		s.faults[k] += n
-	}
-	for k, n := range r.Hits {
-		s.hits[k] += n
-	}
-	for k, n := range r.Report.Figures {
-		s.outcomes[k] += n
-	}
-	for c, n := range r.Report.Classes {
-		s.classes[c] += n
-	}
-}
-
-func (s *sums) print(t *testing.T, took time.Duration) {
-	t.Helper()
-	var b strings.Builder
-	for k, n := range s.hits {
-		if _, injected := s.faults[k]; !injected {
-			s.outcomes[k] = n
-		}
-	}
-	violations := 0
-	for _, n := range s.classes {
-		violations += n
-	}
-	fmt.Fprintf(&b, "%d seeds in %s: %.1f a second, %s of processor time each; %d violations %v, %d undecided\n",
-		s.seeds, took.Round(time.Millisecond), float64(s.seeds)/took.Seconds(), ((processor() - s.processor) / time.Duration(max(s.seeds, 1))).Round(time.Millisecond), violations, s.classes, s.undecided)
-	for _, k := range slices.Sorted(maps.Keys(s.outcomes)) {
-		fmt.Fprintf(&b, "  %-60s %d\n", k, s.outcomes[k])
-	}
-	fmt.Fprintf(&b, "faults injected, and what they hit\n")
-	for _, k := range slices.Sorted(maps.Keys(s.faults)) {
-		fmt.Fprintf(&b, "  %-60s %-7d", k, s.faults[k])
-		if s.hits[k] > 0 {
-			fmt.Fprintf(&b, " %d", s.hits[k])
-		}
-		b.WriteByte('\n')
-	}
-	if *seeds > 0 || *first > 0 {
-		tell(b.String())
-		return
-	}
-	t.Log(b.String())
-}
 
 func TestTwoRunsOfASeedInjectTheSameFaults(t *testing.T) {
 	for seed := uint64(1); seed <= 5; seed++ {

@@ -55,9 +55,10 @@ type scenario struct {
 	records    int
 	values     int // bytes of a value at most
 	memory     consumer.Bytes
-	batch      int // the sink's limit, 0 for none
-	poison     int // of 1,000 records
-	takes      int // milliseconds of a call to the sink at most
+	batch      int           // the sink's limit, 0 for none
+	poison     int           // of 1,000 records
+	takes      int           // milliseconds of a call to the sink at most
+	answers    time.Duration // of an answer of a broker at least
 	lasts      time.Duration
 	families   map[family]bool
 }
@@ -70,6 +71,7 @@ func newScenario(seed uint64) scenario {
 		lasts: time.Duration(20+rnd.IntN(25)) * time.Second, families: map[family]bool{},
 	}
 	s.takes = [...]int{8, 80, 800}[rnd.IntN(3)]
+	s.answers = time.Duration(1+rnd.IntN(5)) * time.Millisecond
 	if rnd.IntN(10) < 3 {
 		s.order, s.records = consumer.OrderPartition, 150+rnd.IntN(250)
 	}

@@ -24,6 +24,7 @@ type Result struct {
 	Seed    uint64
 	Plan    uint64           // identifies the faults and their times
 	Faults  map[string]int64 // that were injected, by kind: the same in every run of the seed
+	Answers map[string]int64 // of Faults those that refuse a request, by its name and the error
 	Hits    map[string]int64 // what they did: answers and calls, by kind
 	Report  *checker.Report
 	History *ledger.History
@@ -48,6 +49,7 @@ type trial struct {
 	mu       sync.Mutex
 	members  map[int]*member
 	faults   map[string]int64
+	answers  map[string]int64
 	refusals []installed
 	down     map[int32]bool
 	growing  sync.WaitGroup
@@ -63,9 +65,10 @@ type installed struct {
 // Run runs one seed. It must be called in a testing/synctest bubble, and returns
 // an error only when the trial itself could not be held.
 func Run(ctx context.Context, seed uint64) (*Result, error) {
-	t := &trial{s: newScenario(seed), wire: newWire(), members: map[int]*member{}, faults: map[string]int64{}, down: map[int32]bool{}}
+	t := &trial{s: newScenario(seed), members: map[int]*member{}, faults: map[string]int64{}, answers: map[string]int64{}, down: map[int32]bool{}}
 	t.log = ledger.NewLog(ledger.History{Ordered: t.s.ordered(), Progress: progressBound, Grace: t.s.grace()}, nil)
 	t.sessions = ledger.NewSessions(t.log)
+	t.wire = newWire(&t.s)
 	t.store, t.letters = newStore(&t.s, false), newStore(&t.s, true)
 	if err := t.open(ctx); err != nil {
 		return nil, err
@@ -83,10 +86,15 @@ func Run(ctx context.Context, seed uint64) (*Result, error) {
 		return nil, err
 	}
 	h := t.log.History()
-	return &Result{
-		Seed: seed, Plan: hash(plan), Faults: t.faults, Hits: t.hits(), History: h, Undecided: t.unstable,
+	r := &Result{
+		Seed: seed, Plan: hash(plan), Faults: t.faults, Answers: t.answers, Hits: t.hits(), History: h, Undecided: t.unstable,
 		Report: checker.Check(h, checker.Options{Unfenced: true}),
-	}, nil
+	}
+	for _, m := range t.members {
+		r.Report.Figures["partitions paused"] += m.Explain().Pauses
+		r.Report.Figures["records retried"] += m.Explain().Totals.Retried
+	}
+	return r, nil
 }
 
 // open makes the cluster, and writes the first records.
@@ -318,12 +326,9 @@ func (t *trial) grow(ctx context.Context, n int) {
 
 func (t *trial) hits() map[string]int64 {
 	hits := map[string]int64{}
-	for _, m := range t.members {
-		hits["partitions paused"] += m.Explain().Pauses
-		hits["records retried"] += m.Explain().Totals.Retried
-	}
 	for _, r := range t.refusals {
 		hits[r.action.name()] += int64(r.handle.Hits())
+		hits[r.action.answer.name()] += int64(r.handle.Hits())
 	}
 	t.wire.mu.Lock()
 	defer t.wire.mu.Unlock()
