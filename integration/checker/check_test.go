@@ -206,6 +206,13 @@ func TestEachAnomalyHasItsClassAndItsNearMissHasNone(t *testing.T) {
 
 		{"exported more than was committed", checker.Telemetry, story(starts(1, 1), does(1, 1, 0), commits(1, ""), reads(ledger.Reading{Committed: 2}))},
 		{"exported what was committed", "", story(starts(1, 1), does(1, 1, 0), commits(1, ""), reads(ledger.Reading{Committed: 1}))},
+		{"exported less than was committed", checker.Telemetry, story(starts(1, 1), kind(ledger.Calm, 0), does(1, 1, 0), commits(1, ""),
+			reads(ledger.Reading{TrueCommitted: 1}), reads(ledger.Reading{TrueCommitted: 1}))},
+		{"exported less than was committed without an answer", "", story(starts(1, 1), kind(ledger.Calm, 0), does(1, 1, 0), commits(1, "none"),
+			reads(ledger.Reading{TrueCommitted: 1}), reads(ledger.Reading{TrueCommitted: 1}))},
+		{"a lag that counts what was committed without an answer", "", story(starts(1, 1), kind(ledger.Calm, 0), does(1, 1, 0), commits(1, "none"),
+			reads(ledger.Reading{Lag: 1, TrueCommitted: 1}), reads(ledger.Reading{Lag: 1, TrueCommitted: 1}))},
+		{"records in flight that are not there", checker.Telemetry, story(starts(1, 1), kind(ledger.Calm, 0), reads(ledger.Reading{}), reads(ledger.Reading{InFlight: 1}))},
 		{"a lag that is over", checker.Telemetry, story(starts(1, 1), kind(ledger.Calm, 0), reads(ledger.Reading{Lag: 9}), reads(ledger.Reading{Lag: 9}))},
 		{"a lag that was there a scrape ago", "", story(starts(1, 1), kind(ledger.Calm, 0), reads(ledger.Reading{Lag: 9, TrueLag: 9}), reads(ledger.Reading{Lag: 9}))},
 		{"a lag that it does not know", "", story(starts(1, 1), kind(ledger.Calm, 0), reads(ledger.Reading{}), reads(ledger.Reading{Lag: -1}))},

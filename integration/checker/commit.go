@@ -31,9 +31,12 @@ func (c *check) commit(e *ledger.Event) {
 	}
 }
 
-// answer notes what a refusal costs: the next commit is without the map of what
-// is done beyond it, whoever has done it.
+// answer notes who knows of a commit, and what a refusal costs: the next commit is
+// without the map of what is done beyond it, whoever has done it.
 func (c *check) answer(e *ledger.Event) {
+	if e.Code == "" {
+		c.part(e.Partition).told = e.Offset
+	}
 	if e.Code != "OFFSET_METADATA_TOO_LARGE" {
 		return
 	}
@@ -45,7 +48,7 @@ func (c *check) answer(e *ledger.Event) {
 // reset is an operator, or another log: what was committed is so no more.
 func (c *check) reset(e *ledger.Event) {
 	p := c.part(e.Partition)
-	p.high, p.behind, p.since = e.Offset, e.Offset, e.At
+	p.high, p.told, p.behind, p.since = e.Offset, e.Offset, e.Offset, e.At
 	for _, s := range p.all {
 		s.reset = true
 	}

@@ -35,10 +35,10 @@ func (c *check) read(e *ledger.Event) {
 	p := c.part(e.Partition)
 	was, again := p.last[e.Instance]
 	p.last[e.Instance] = lastRead{c.n, *r}
-	open, fenced := false, false
+	open, unaware := false, false
 	for _, s := range p.open {
 		if s.instance == e.Instance {
-			open, fenced = true, s.fenced
+			open, unaware = true, s.fenced || s.cut || s.reset // after a reset it has committed nothing
 		}
 	}
 	lie := func(what string, got int64, want ...any) {
@@ -52,21 +52,23 @@ func (c *check) read(e *ledger.Event) {
 	case r.Committed > p.most:
 		lie("committed", r.Committed, "never more than", p.most)
 		return
-	case !c.calm || !again || fenced: // it can not know yet
+	case !c.calm || !again || unaware: // it can not know yet
 		return
 	}
+	unsaid := max(r.TrueCommitted-p.told, 0) // it was committed, and nobody was told, or not yet
 	for _, v := range []struct {
 		what            string
 		got, want, then int64
+		below, above    int64 // which are no lie either
 	}{
-		{"lag", r.Lag, r.TrueLag, was.reading.TrueLag},
-		{"committed", r.Committed, r.TrueCommitted, was.reading.TrueCommitted},
-		{"in flight", r.InFlight, r.TrueInFlight, was.reading.TrueInFlight},
+		{"lag", r.Lag, r.TrueLag, was.reading.TrueLag, 0, unsaid},
+		{"committed", r.Committed, r.TrueCommitted, was.reading.TrueCommitted, unsaid, 0},
+		{"in flight", r.InFlight, r.TrueInFlight, was.reading.TrueInFlight, 0, 0},
 	} {
 		if v.want < 0 || v.then < 0 || v.got < 0 { // of a side that does not know there is no lie
 			continue
 		}
-		if v.got < min(v.want, v.then) || v.got > max(v.want, v.then) {
+		if v.got < min(v.want, v.then)-v.below || v.got > max(v.want, v.then)+v.above {
 			lie(v.what, v.got, v.then, "to", v.want)
 		}
 	}

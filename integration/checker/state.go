@@ -46,6 +46,7 @@ type partition struct {
 	tried  int      // records that commits have passed
 	most   int64    // highest offset that anybody asked to commit
 	high   int64    // the broker's commit, as far as it is certain
+	told   int64    // the last commit that was answered, and accepted
 	behind int64    // the most that the broker's commit can be
 	newest *session // the last assigned of those that had an effect
 	open   []*session
