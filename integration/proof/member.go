@@ -25,6 +25,7 @@ import (
 type member struct {
 	*consumer.Consumer
 	n        int
+	id       int // what it is called in the plan: a process that restarts keeps it
 	s        *scenario
 	log      *ledger.Log
 	sessions *ledger.Sessions
@@ -32,21 +33,24 @@ type member struct {
 	sinks    [2]*ledger.Sink
 	cancel   context.CancelFunc
 	done     chan struct{} // closed when Run has returned
+	gone     chan struct{} // closed when nothing more comes from it
 	err      error
 	leaving  bool // asked to, by the plan's own goroutine
 	dead     atomic.Bool
 	outRange func() bool  // a broker has said that an offset is out of range
+	ahead    atomic.Int64 // by which its clock is
 	bound    atomic.Int64 // the last duplicates_if_killed that was scraped
 }
 
-func (t *trial) start(n int) error {
-	m := &member{n: n, s: &t.s, log: t.log, sessions: t.sessions, link: newLink(t.wire), done: make(chan struct{}), outRange: t.outOfRange}
+// start begins process n of the name id.
+func (t *trial) start(n, id int) error {
+	m := &member{n: n, id: id, s: &t.s, log: t.log, sessions: t.sessions, link: newLink(t.wire), done: make(chan struct{}), gone: make(chan struct{}), outRange: t.outOfRange}
 	out := func(k int, st *store, o ledger.Outcome) consumer.Output {
 		m.sinks[k] = &ledger.Sink{Log: t.log, Instance: n, Outcome: o, Sessions: t.sessions}
 		return consumer.Output{Sink: &way{store: st, effects: m.sinks[k], limit: t.s.batch}}
 	}
 	p := consumer.Pipeline{Handler: m, Sink: out(0, t.store, ledger.Delivered), DeadLetter: out(1, t.letters, ledger.DeadLetter)}
-	c, err := consumer.New(t.config(), p, consumer.WithLogger(slog.New(&journal{m: m})), consumer.WithClientOptions(
+	c, err := consumer.New(t.config(id), p, consumer.WithLogger(slog.New(&journal{m: m})), consumer.WithNow(m.now), consumer.WithClientOptions(
 		kgo.Dialer(m.link.DialContext), kgo.ClientID(clientName(n)), kgo.DisableClientMetrics(), kgo.MetadataMaxAge(15*time.Second),
 	))
 	if err != nil {
@@ -59,26 +63,38 @@ func (t *trial) start(n int) error {
 	t.members[n] = m
 	t.mu.Unlock()
 	t.log.Add(ledger.Event{Kind: ledger.Start, Instance: n})
-	go func() {
-		m.err = c.Run(ctx)
-		if !m.dead.Load() {
-			e := ledger.Event{Kind: ledger.Stopped, Instance: n, Clean: m.err == nil}
-			if m.err != nil {
-				e.Note = m.err.Error()
-			}
-			t.log.Add(e)
-		}
-		close(m.done)
-	}()
+	go m.run(ctx)
 	return nil
 }
 
-func (t *trial) config() consumer.Config {
+// run lives as long as the process does, and then looks for what it left behind.
+func (m *member) run(ctx context.Context) {
+	defer close(m.gone)
+	m.label(ctx, func(ctx context.Context) { m.err = m.Run(ctx) })
+	if !m.dead.Load() {
+		e := ledger.Event{Kind: ledger.Stopped, Instance: m.n, Clean: m.err == nil}
+		if m.err != nil {
+			e.Note = m.err.Error()
+		}
+		m.log.Add(e)
+	}
+	close(m.done)
+	time.Sleep(deafTime + time.Second) // a sink may be deaf to the end
+	m.log.Add(ledger.Event{Kind: ledger.Sampled, Instance: m.n, Sample: &ledger.Sample{Goroutines: 1 + m.left(), Baseline: 1}})
+}
+
+// now is the member's clock.
+func (m *member) now() time.Time { return time.Now().Add(time.Duration(m.ahead.Load())) }
+
+func (t *trial) config(id int) consumer.Config {
 	cfg := consumer.DefaultConfig()
 	cfg.Kafka.Brokers = t.seeds
 	cfg.Kafka.Group, cfg.Kafka.Topics, cfg.Kafka.Protocol = group, []string{topic}, t.s.protocol
 	cfg.Kafka.SessionTimeout, cfg.Kafka.RebalanceTimeout = sessionTimeout, rebalanceTimeout
 	cfg.Order, cfg.Memory, cfg.Drain = t.s.order, t.s.memory, drainTime
+	if t.s.families[statics] {
+		cfg.Kafka.InstanceID = "id-" + strconv.Itoa(id)
+	}
 	return cfg
 }
 
@@ -103,6 +119,16 @@ func (m *member) kill() {
 	m.link.kill()
 	m.leaving = true
 	m.cancel()
+}
+
+// heal lets a member that was cut off or frozen reach the brokers again, and
+// reports whether it was.
+func (m *member) heal() bool {
+	healed, thawed := m.link.heal(), m.link.thaw()
+	if healed || thawed {
+		m.log.Add(ledger.Event{Kind: ledger.Healed, Instance: m.n})
+	}
+	return healed || thawed
 }
 
 // alive reports whether it takes part, as far as the plan knows.

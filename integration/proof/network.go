@@ -1,7 +1,6 @@
 package proof
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"net"
@@ -34,8 +33,10 @@ type wire struct {
 	mu      sync.Mutex
 	conns   map[*brokerConn]bool
 	delays  map[int32][]delay
-	drops   map[kmsg.Key]int // replies to drop
-	dropped map[kmsg.Key]int64
+	drops   map[call]int // replies to drop
+	dropped map[call]int64
+	heard   map[string]time.Time // when a member of the group was heard last
+	quiet   time.Time            // nobody joins before that
 }
 
 // delay holds back a broker's answers for a while.
@@ -45,7 +46,7 @@ type delay struct {
 }
 
 func newWire(s *scenario) *wire {
-	return &wire{takes: s.answers, conns: map[*brokerConn]bool{}, delays: map[int32][]delay{}, drops: map[kmsg.Key]int{}, dropped: map[kmsg.Key]int64{}}
+	return &wire{takes: s.answers, conns: map[*brokerConn]bool{}, delays: map[int32][]delay{}, drops: map[call]int{}, dropped: map[call]int64{}, heard: map[string]time.Time{}}
 }
 
 // Listen is for the brokers.
@@ -95,10 +96,10 @@ func (w *wire) slow(node int32, by, lasts time.Duration) {
 	w.delays[node] = append(w.delays[node], delay{by, time.Now().Add(lasts)})
 }
 
-func (w *wire) drop(key kmsg.Key, n int) {
+func (w *wire) drop(c call, n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.drops[key] += n
+	w.drops[c] += n
 }
 
 // calm ends every fault.
@@ -122,9 +123,9 @@ func (w *wire) fate(r request, node int32) (by time.Duration, drop bool) {
 			by = max(by, d.by)
 		}
 	}
-	if w.drops[r.key] > 0 {
-		w.drops[r.key]--
-		w.dropped[r.key]++
+	if w.drops[r.call] > 0 {
+		w.drops[r.call]--
+		w.dropped[r.call]++
 		return by, true
 	}
 	return by, false
@@ -132,9 +133,11 @@ func (w *wire) fate(r request, node int32) (by time.Duration, drop bool) {
 
 // request is what a broker is answering. A connection has one at a time.
 type request struct {
-	key      kmsg.Key
+	call
 	version  int16
-	instance int // 0 for none of ours
+	instance int    // 0 for none of ours
+	member   string // that says with it that it is there
+	waits    bool   // it may be answered late: the group waits for others
 	commit   *kmsg.OffsetCommitRequest
 }
 
@@ -162,6 +165,10 @@ func (c *brokerConn) Read(p []byte) (int, error) {
 		if r.commit != nil && r.instance > 0 {
 			c.wire.commits.Member(r.commit.MemberID, r.instance)
 		}
+		c.wire.hear(r.member)
+		if r.key == kmsg.JoinGroup {
+			c.hush()
+		}
 		c.mu.Lock()
 		c.pending = append(c.pending, r)
 		c.mu.Unlock()
@@ -179,16 +186,31 @@ func parse(frame []byte) (r request) {
 	if id := b.NullableString(); id != nil {
 		r.instance, _ = strconv.Atoi(strings.TrimPrefix(*id, "weir-"))
 	}
-	if r.key != kmsg.OffsetCommit {
+	switch r.key {
+	case kmsg.OffsetCommit, kmsg.JoinGroup, kmsg.SyncGroup, kmsg.Heartbeat, kmsg.ConsumerGroupHeartbeat:
+	default:
 		return r
 	}
-	req := kmsg.NewPtrOffsetCommitRequest()
+	req := kmsg.RequestForKey(int16(r.key))
 	req.SetVersion(r.version)
 	if req.IsFlexible() {
 		kmsg.SkipTags(&b)
 	}
-	if req.ReadFrom(b.Src) == nil {
+	if req.ReadFrom(b.Src) != nil {
+		return r
+	}
+	r.call = callOf(req)
+	switch req := req.(type) {
+	case *kmsg.OffsetCommitRequest:
 		r.commit = req
+	case *kmsg.JoinGroupRequest:
+		r.member, r.waits = req.MemberID, true
+	case *kmsg.SyncGroupRequest:
+		r.member, r.waits = req.MemberID, true
+	case *kmsg.HeartbeatRequest:
+		r.member = req.MemberID
+	case *kmsg.ConsumerGroupHeartbeatRequest:
+		r.member = req.MemberID
 	}
 	return r
 }
@@ -246,110 +268,4 @@ func (c *brokerConn) Close() error {
 func (c *brokerConn) end() {
 	c.closing.Do(func() { close(c.closed) })
 	_ = c.Conn.Close()
-}
-
-// link is a member's way to the brokers.
-type link struct {
-	wire *wire
-
-	mu     sync.Mutex
-	conns  map[net.Conn]bool
-	dead   bool
-	healed chan struct{} // not nil while it is cut
-}
-
-func newLink(w *wire) *link { return &link{wire: w, conns: map[net.Conn]bool{}} }
-
-var errDead = errors.New("the process is dead")
-
-// DialContext is for the client. While the link is cut it waits, as for a host
-// that does not answer.
-func (l *link) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	l.mu.Lock()
-	dead, healed := l.dead, l.healed
-	l.mu.Unlock()
-	if dead {
-		return nil, errDead
-	}
-	if healed != nil {
-		select {
-		case <-healed:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-	conn, err := l.wire.virtual.DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.dead || l.healed != nil {
-		_ = conn.Close()
-		return nil, errDead
-	}
-	l.conns[conn] = true
-	return &memberConn{conn, l}, nil
-}
-
-type memberConn struct {
-	net.Conn
-	link *link
-}
-
-// Close implements net.Conn.
-func (c *memberConn) Close() error {
-	c.link.mu.Lock()
-	delete(c.link.conns, c.Conn)
-	c.link.mu.Unlock()
-	return c.Conn.Close()
-}
-
-// snap ends the connections that there are.
-func (l *link) snap() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.snapLocked()
-}
-
-func (l *link) snapLocked() {
-	for c := range l.conns {
-		_ = c.Close()
-	}
-	clear(l.conns)
-}
-
-func (l *link) kill() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.dead = true
-	if l.healed != nil {
-		close(l.healed)
-		l.healed = nil
-	}
-	l.snapLocked()
-}
-
-// cut reports whether the link was whole.
-func (l *link) cut() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.dead || l.healed != nil {
-		return false
-	}
-	l.healed = make(chan struct{})
-	l.snapLocked()
-	return true
-}
-
-// heal reports whether the link was cut.
-func (l *link) heal() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.healed == nil {
-		return false
-	}
-	close(l.healed)
-	l.healed = nil
-	return true
 }

@@ -9,85 +9,9 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/weir-kafka/weir/consumer"
 )
-
-// act is a kind of fault.
-type act string
-
-const (
-	join      act = "member joins"
-	leave     act = "member leaves"
-	kill      act = "member killed"
-	cutOff    act = "member cut off"
-	heal      act = "member healed" // ends a cut
-	snap      act = "member's connections end"
-	nodeDown  act = "broker leaves"
-	nodeUp    act = "broker returns"
-	stall     act = "broker stalls"
-	lead      act = "leader moves"
-	rehash    act = "coordinator moves"
-	refuse    act = "request refused"
-	unreplied act = "reply dropped"
-	slow      act = "replies slow"
-	behave    act = "sink"
-	grow      act = "partitions added"
-)
-
-// action is one fault at its time. Only the fields that its act needs are set.
-type action struct {
-	at       time.Duration
-	act      act
-	instance int
-	node     int32
-	part     int32
-	answer   answer
-	key      kmsg.Key
-	count    int
-	lasts    time.Duration
-	delay    time.Duration
-	mode     mode
-	letters  bool // of the dead-letter sink
-}
-
-// name is the kind under which an action is counted.
-func (a action) name() string {
-	switch a.act {
-	case refuse:
-		return string(a.act) + ": " + a.answer.key.Name()
-	case unreplied:
-		return string(a.act) + ": " + a.key.Name()
-	case behave:
-		if a.letters {
-			return "dead-letter sink " + string(a.mode)
-		}
-		return "sink " + string(a.mode)
-	default:
-		return string(a.act)
-	}
-}
-
-// String is the action for the reader.
-func (a action) String() string {
-	s := a.name()
-	for _, v := range []struct {
-		name string
-		set  bool
-		v    any
-	}{
-		{"instance", a.instance > 0, a.instance},
-		{"node", a.act == nodeDown || a.act == nodeUp || a.act == stall || a.act == slow || a.act == lead, a.node},
-		{"partition", a.act == lead, a.part},
-		{"with", a.answer.err != nil, a.answer.err},
-		{"times", a.count > 0, a.count},
-		{"for", a.lasts > 0, a.lasts},
-		{"by", a.delay > 0, a.delay},
-	} {
-		if v.set {
-			s += fmt.Sprintf(" %s %v", v.name, v.v)
-		}
-	}
-	return s
-}
 
 // planner draws the actions of a scenario, and keeps count of who would be there.
 type planner struct {
@@ -95,7 +19,7 @@ type planner struct {
 	rnd     *rand.Rand
 	actions []action
 	last    int   // instance
-	alive   []int // that nothing has happened to
+	alive   []int // of these nothing has happened to any
 }
 
 // plan is every fault of a scenario in the order of time. It depends on nothing
@@ -135,44 +59,57 @@ func (p *planner) between(least, most time.Duration) time.Duration {
 }
 
 func (p *planner) family(f family) {
-	node := func() int32 { return int32(p.rnd.IntN(nodes)) } //nolint:gosec // three
 	switch f {
 	case members:
 		p.members()
+	case statics:
+		p.statics()
 	case network:
 		p.network()
+	case frost:
+		for range 2 + p.rnd.IntN(3) {
+			p.apart(freeze, thaw)
+		}
+	case clocks:
+		for range 3 + p.rnd.IntN(4) {
+			p.add(action{at: p.when(), act: jump, instance: 1 + p.rnd.IntN(p.last), delay: p.between(time.Second, 40*time.Second)})
+		}
 	case brokers:
 		p.brokers()
 	case leaders:
 		for range 3 + p.rnd.IntN(5) {
-			p.add(action{at: p.when(), act: lead, node: node(), part: int32(p.rnd.IntN(p.s.partitions))}) //nolint:gosec // few
+			p.add(action{at: p.when(), act: lead, node: p.node(), part: int32(p.rnd.IntN(p.s.partitions))}) //nolint:gosec // few
 		}
-		for range 1 + p.rnd.IntN(3) {
+		for range 2 + p.rnd.IntN(3) {
 			p.add(action{at: p.when(), act: rehash})
 		}
 	case codes:
 		p.codes()
 	case replies:
-		keys := p.requests()
-		for _, key := range keys {
-			for range 1 + p.rnd.IntN(3) {
-				p.add(action{at: p.when(), act: unreplied, key: key, count: 1 + p.rnd.IntN(2)})
-			}
-		}
+		p.replies()
 	case latency:
-		for range 2 + p.rnd.IntN(3) {
-			p.add(action{at: p.when(), act: slow, node: node(), delay: p.between(time.Millisecond, 400*time.Millisecond), lasts: p.between(2*time.Second, 12*time.Second)})
+		for range 3 + p.rnd.IntN(3) {
+			p.add(action{at: p.when(), act: slow, node: p.node(), delay: p.between(time.Millisecond, 400*time.Millisecond), lasts: p.between(2*time.Second, 12*time.Second)})
 		}
 	case sinks, letters:
-		for range 8 + p.rnd.IntN(8) {
-			m := modes()[p.rnd.IntN(len(modes()))]
-			p.add(action{at: p.when(), act: behave, mode: m, letters: f == letters, lasts: p.between(500*time.Millisecond, 9*time.Second)})
+		for _, m := range modes() {
+			for range 2 + p.rnd.IntN(2) {
+				p.add(action{at: p.when(), act: behave, mode: m, letters: f == letters, lasts: p.between(500*time.Millisecond, 9*time.Second)})
+			}
 		}
 	case growth:
-		p.add(action{at: p.when(), act: grow, count: 1 + p.rnd.IntN(2)})
+		for range 3 {
+			p.add(action{at: p.when(), act: grow, count: 1})
+		}
+	case shortage:
+		for range 3 + p.rnd.IntN(2) {
+			p.add(action{at: p.when(), act: flood, count: 4 + p.rnd.IntN(20)})
+		}
 	case handling: // the handler looks
 	}
 }
+
+func (p *planner) node() int32 { return int32(p.rnd.IntN(nodes)) } //nolint:gosec // three
 
 // members come and go, in the order of time; none is touched twice.
 func (p *planner) members() {
@@ -187,10 +124,14 @@ func (p *planner) members() {
 			p.add(action{at: at, act: what, instance: p.pick()})
 			at += p.between(0, 3*time.Second)
 		}
-		p.last++
-		p.alive = append(p.alive, p.last)
-		p.add(action{at: min(at, p.s.lasts), act: join, instance: p.last})
+		p.join(at)
 	}
+}
+
+func (p *planner) join(at time.Duration) {
+	p.last++
+	p.alive = append(p.alive, p.last)
+	p.add(action{at: min(at, p.s.lasts), act: join, instance: p.last})
 }
 
 // pick takes one that nothing has happened to, 0 for none.
@@ -204,15 +145,38 @@ func (p *planner) pick() int {
 	return i
 }
 
-func (p *planner) network() {
-	for range 1 + p.rnd.IntN(2) {
-		if i := p.pick(); i > 0 {
-			at := p.when()
-			p.add(action{at: at, act: cutOff, instance: i})
-			p.add(action{at: at + p.between(time.Second, 5*sessionTimeout/2), act: heal, instance: i})
-		}
+// fresh makes a member that nothing happens to but what follows, and that has
+// some time to come to work.
+func (p *planner) fresh(at time.Duration) int {
+	p.last++
+	p.add(action{at: max(at-p.between(time.Second, 9*time.Second), 0), act: join, instance: p.last})
+	return p.last
+}
+
+// statics restart, some of them more than once.
+func (p *planner) statics() {
+	for i := range 7 + p.rnd.IntN(3) {
+		what := [...]act{restart, crash}[i%2]
+		p.add(action{at: p.when(), act: what, instance: 1 + p.rnd.IntN(p.s.members), delay: p.between(10*time.Millisecond, sessionTimeout*2/3)})
 	}
-	for range 2 + p.rnd.IntN(3) {
+}
+
+// apart keeps a member from the brokers for a while, with or without a notice.
+func (p *planner) apart(from, until act) {
+	at := p.when()
+	i := p.pick()
+	if i == 0 || p.rnd.IntN(2) == 0 {
+		i = p.fresh(at)
+	}
+	p.add(action{at: at, act: from, instance: i})
+	p.add(action{at: at + p.between(time.Second, 5*sessionTimeout/2), act: until, instance: i})
+}
+
+func (p *planner) network() {
+	for range 3 + p.rnd.IntN(2) {
+		p.apart(cutOff, heal)
+	}
+	for range 4 + p.rnd.IntN(4) {
 		p.add(action{at: p.when(), act: snap, instance: 1 + p.rnd.IntN(p.last)})
 	}
 }
@@ -221,37 +185,71 @@ func (p *planner) network() {
 func (p *planner) brokers() {
 	at := p.between(0, 5*time.Second)
 	for at < p.s.lasts {
-		n := int32(p.rnd.IntN(nodes)) //nolint:gosec // three
+		n := p.node()
 		down := p.between(time.Second, 9*time.Second)
 		p.add(action{at: at, act: nodeDown, node: n})
 		p.add(action{at: at + down, act: nodeUp, node: n})
 		at += down + p.between(time.Second, 10*time.Second)
 	}
-	for range 1 + p.rnd.IntN(2) {
-		p.add(action{at: p.when(), act: stall, node: int32(p.rnd.IntN(nodes)), delay: p.between(time.Second, 12*time.Second), lasts: p.between(time.Second, 3*time.Second)}) //nolint:gosec // three
+	for range 2 + p.rnd.IntN(3) {
+		p.add(action{at: p.when(), act: stall, node: p.node(), delay: p.between(time.Second, 12*time.Second), lasts: p.between(time.Second, 3*time.Second)})
 	}
 }
 
-// codes takes requests in turn, so that rare ones are hit as often.
+// often is how many faults of a call a scenario has: those that only one protocol
+// has need more to come as often.
+func (p *planner) often(c call) int {
+	switch {
+	case c.key == kmsg.ConsumerGroupHeartbeat:
+		return 6 + p.rnd.IntN(4)
+	case !slices.ContainsFunc(p.calls(consumer.ProtocolConsumer), func(o call) bool { return o == c }):
+		return 4 + p.rnd.IntN(3)
+	default:
+		return 3 + p.rnd.IntN(2)
+	}
+}
+
+// codes takes the errors of a call in turn, so that each comes as often.
 func (p *planner) codes() {
-	byKey := map[kmsg.Key][]answer{}
+	byCall := map[call][]answer{}
 	for _, r := range refusals() {
-		byKey[r.key] = append(byKey[r.key], r)
+		byCall[r.call] = append(byCall[r.call], r)
 	}
-	for _, key := range p.requests() {
-		for range 1 + p.rnd.IntN(2) {
-			as := byKey[key]
-			p.add(action{at: p.when(), act: refuse, answer: as[p.rnd.IntN(len(as))], count: 1 + p.rnd.IntN(3)})
+	for _, c := range p.calls(p.s.protocol) {
+		as := byCall[c]
+		from := p.rnd.IntN(len(as))
+		for i := range p.often(c) {
+			at := p.when()
+			p.add(action{at: at, act: refuse, answer: as[(from+i)%len(as)], count: 1 + p.rnd.IntN(3)})
+			p.goodbye(c, at)
 		}
 	}
 }
 
-// requests are those of the scenario's protocol.
-func (p *planner) requests() []kmsg.Key {
-	return slices.DeleteFunc(requests(), func(k kmsg.Key) bool {
-		if p.s.protocol == "consumer" {
-			return k == kmsg.JoinGroup || k == kmsg.SyncGroup || k == kmsg.Heartbeat || k == kmsg.LeaveGroup
+func (p *planner) replies() {
+	for _, c := range p.calls(p.s.protocol) {
+		for range p.often(c) {
+			at := p.when()
+			p.add(action{at: at, act: unreplied, call: c, count: 1 + p.rnd.IntN(2)})
+			p.goodbye(c, at)
 		}
-		return k == kmsg.ConsumerGroupHeartbeat
+	}
+}
+
+// goodbye sees that somebody says it, after a fault that only a goodbye meets.
+func (p *planner) goodbye(c call, at time.Duration) {
+	if c.key != kmsg.LeaveGroup && !c.goodbye || p.rnd.IntN(3) > 0 {
+		return
+	}
+	p.add(action{at: at + p.between(0, time.Second), act: leave, instance: p.fresh(at)})
+}
+
+// calls are those of a protocol.
+func (p *planner) calls(protocol consumer.Protocol) []call {
+	return slices.DeleteFunc(calls(), func(c call) bool {
+		if protocol == consumer.ProtocolConsumer {
+			return c.key == kmsg.JoinGroup || c.key == kmsg.SyncGroup || c.key == kmsg.Heartbeat || c.key == kmsg.LeaveGroup
+		}
+		return c.key == kmsg.ConsumerGroupHeartbeat
 	})
 }

@@ -2,6 +2,7 @@ package proof
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -43,6 +44,7 @@ func (c class) poison() bool {
 type writer struct {
 	s      *scenario
 	rnd    *rand.Rand
+	burst  *rand.Rand // of floods, which come in between
 	log    *ledger.Log
 	client *kgo.Client
 	opts   []kgo.Opt
@@ -57,7 +59,7 @@ func newWriter(s *scenario, l *ledger.Log, opts ...kgo.Opt) (*writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("proof: writer: %w", err)
 	}
-	w := &writer{s: s, rnd: rand.New(rand.NewPCG(s.seed, 5)), log: l, client: cl, opts: opts, parts: s.partitions} //nolint:gosec // a seed is to give the same again
+	w := &writer{s: s, rnd: rand.New(rand.NewPCG(s.seed, 5)), burst: rand.New(rand.NewPCG(s.seed, 7)), log: l, client: cl, opts: opts, parts: s.partitions} //nolint:gosec // a seed is to give the same again
 	w.keys = 1 + w.rnd.IntN(30)
 	return w, nil
 }
@@ -119,6 +121,10 @@ func (w *writer) write(ctx context.Context, cl *kgo.Client, n int, standing ledg
 	for i := range recs {
 		recs[i] = w.record()
 	}
+	return w.send(ctx, cl, recs, standing)
+}
+
+func (w *writer) send(ctx context.Context, cl *kgo.Client, recs []*kgo.Record, standing ledger.Standing) error {
 	for left := recs; len(left) > 0; {
 		results := cl.ProduceSync(ctx, left...)
 		left = nil
@@ -136,7 +142,7 @@ func (w *writer) write(ctx context.Context, cl *kgo.Client, n int, standing ledg
 			wait(ctx, time.Second)
 		}
 	}
-	wrote := make([]ledger.Record, n)
+	wrote := make([]ledger.Record, len(recs))
 	for i, r := range recs {
 		wrote[i] = ledger.Record{
 			Partition: ledger.Partition{Topic: topic, Partition: r.Partition}, Offset: r.Offset, Key: string(r.Key),
@@ -145,6 +151,22 @@ func (w *writer) write(ctx context.Context, cl *kgo.Client, n int, standing ledg
 	}
 	w.log.Wrote(wrote...)
 	return nil
+}
+
+// flood makes n large records. Half of them can not be compressed.
+func (w *writer) flood(n int) []*kgo.Record {
+	recs := make([]*kgo.Record, n)
+	for i := range recs {
+		value := make([]byte, 60<<10+w.burst.IntN(240<<10))
+		if w.burst.IntN(2) == 0 {
+			for at := 0; at+8 <= len(value); at += 8 {
+				binary.LittleEndian.PutUint64(value[at:], w.burst.Uint64())
+			}
+		}
+		value[0] = byte(good)
+		recs[i] = &kgo.Record{Topic: topic, Partition: int32(w.burst.IntN(w.parts)), Key: []byte("k" + strconv.Itoa(1+w.burst.IntN(w.keys))), Value: value} //nolint:gosec // few
+	}
+	return recs
 }
 
 func (w *writer) record() *kgo.Record {

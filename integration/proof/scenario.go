@@ -2,6 +2,7 @@ package proof
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/weir-kafka/weir/consumer"
@@ -29,7 +30,10 @@ type family string
 
 const (
 	members  family = "members"  // join, leave, are killed
+	statics  family = "statics"  // members have instance ids, and restart within their session
 	network  family = "network"  // members are cut off, connections end
+	frost    family = "frost"    // the network of members stands still both ways
+	clocks   family = "clocks"   // the clocks of members jump
 	brokers  family = "brokers"  // leave and return, stall
 	leaders  family = "leaders"  // leaders and coordinators move
 	codes    family = "codes"    // requests are answered with errors
@@ -39,11 +43,15 @@ const (
 	letters  family = "letters"  // the dead-letter sink misbehaves
 	growth   family = "growth"   // the topic gets more partitions
 	handling family = "handling" // handlers are slow and fail
+	shortage family = "shortage" // large records for a small budget
 )
 
 func families() []family {
-	return []family{members, network, brokers, leaders, codes, replies, latency, sinks, letters, growth, handling}
+	return []family{members, statics, network, frost, clocks, brokers, leaders, codes, replies, latency, sinks, letters, growth, handling, shortage}
 }
+
+// quiet are the families that do not reach the group.
+func quiet() []family { return []family{sinks, letters, handling, shortage, clocks} }
 
 // scenario is what a seed decides before anything runs.
 type scenario struct {
@@ -78,18 +86,21 @@ func newScenario(seed uint64) scenario {
 	if rnd.IntN(10) < 4 {
 		s.protocol = consumer.ProtocolConsumer
 	}
-	if rnd.IntN(12) == 0 {
-		s.memory, s.values, s.records = 16<<20, 150<<10, min(s.records, 400)
-	}
 	if rnd.IntN(2) == 0 {
 		s.batch = 1 + rnd.IntN(60)
 	}
 	from := families()
 	if rnd.IntN(6) == 0 { // nothing that reaches the group
-		from = []family{sinks, letters, handling}
+		from = quiet()
 	}
-	for n := min(3+rnd.IntN(4), len(from)); n > 0; n-- {
+	for n := 4 + rnd.IntN(4); n > 0; n-- {
 		s.families[from[rnd.IntN(len(from))]] = true
+	}
+	if s.families[statics] {
+		s.members = max(s.members, 2)
+	}
+	if s.families[shortage] {
+		s.memory, s.values, s.records = 16<<20, 40<<10, min(s.records, 400)
 	}
 	return s
 }
@@ -99,7 +110,7 @@ func newScenario(seed uint64) scenario {
 // members have to come together.
 func (s *scenario) grace() time.Duration {
 	for f := range s.families {
-		if f != sinks && f != letters && f != handling {
+		if !slices.Contains(quiet(), f) {
 			return 5 * time.Minute
 		}
 	}
@@ -108,7 +119,7 @@ func (s *scenario) grace() time.Duration {
 
 // large reports whether a fetch is cut by its size. Then the brokers of kfake
 // (2026-09-18) leave out which transactions were aborted, so there are none.
-func (s *scenario) large() bool { return s.values > 1<<10 }
+func (s *scenario) large() bool { return s.families[shortage] }
 
 // ordered is the order in the checker's words.
 func (s *scenario) ordered() string { return string(s.order) }

@@ -13,6 +13,9 @@ import (
 	"github.com/weir-kafka/weir/sink"
 )
 
+// deafTime is how long a call takes that heeds nothing.
+const deafTime = 7 * time.Second
+
 // mode is how a store behaves.
 type mode string
 
@@ -115,7 +118,7 @@ func (w *way) Write(ctx context.Context, batch []sink.Message) error {
 		case <-changed:
 		}
 	case deaf:
-		time.Sleep(7 * time.Second)
+		time.Sleep(deafTime)
 	default:
 		wait(ctx, takes)
 	}

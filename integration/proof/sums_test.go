@@ -44,7 +44,9 @@ func (s *sums) judge(t *testing.T, r *proof.Result) {
 		return
 	case r.Undecided && onlyStuck(r.Report):
 		s.undecided++
-		tell(fmt.Sprintf("undecided %d %s\n", r.Seed, r.Report))
+		w, _ := r.Report.First()
+		w.At = len(r.History.Events) - 1
+		tell(fmt.Sprintf("seed %d is undecided\n%s\n", r.Seed, proof.Timeline(r.History, w)))
 	case !r.Report.OK():
 		s.failed++
 		complain(t, r)

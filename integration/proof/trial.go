@@ -2,6 +2,7 @@ package proof
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -52,8 +53,12 @@ type trial struct {
 	answers  map[string]int64
 	refusals []installed
 	down     map[int32]bool
-	growing  sync.WaitGroup
+	last     int  // the process that was begun last beyond those of the plan
 	unstable bool // the group, when everything should have been done
+
+	calmed     time.Time      // zero before; under mu
+	background sync.WaitGroup // what the plan does not wait for
+	failed     error          // the first of it; under mu
 }
 
 // installed is a refusal that is in force.
@@ -76,13 +81,14 @@ func Run(ctx context.Context, seed uint64) (*Result, error) {
 	defer t.cluster.Close()
 	defer t.writer.client.Close()
 	plan := t.s.plan()
+	t.last = len(plan) + t.s.members
 	err := t.run(ctx, plan)
-	for _, m := range t.members { // whatever happened, nothing is left behind
+	t.background.Wait()
+	for _, m := range t.all() { // whatever happened, nothing is left behind
 		m.cancel()
-		<-m.done
+		<-m.gone
 	}
-	time.Sleep(10 * time.Second) // for a sink that is deaf
-	if err != nil {
+	if err = errors.Join(err, t.failed); err != nil {
 		return nil, err
 	}
 	h := t.log.History()
@@ -107,6 +113,7 @@ func (t *trial) open(ctx context.Context) (err error) {
 	t.cluster, err = kfake.NewCluster(kfake.NumBrokers(nodes), kfake.Ports(ports...), kfake.ListenFn(t.wire.Listen),
 		kfake.SeedTopics(int32(t.s.partitions), topic), kfake.BrokerConfigs(map[string]string{ //nolint:gosec // few
 			"group.consumer.heartbeat.interval.ms": "2000",
+			"group.max.session.timeout.ms":         strconv.Itoa(neverEnds),
 			"group.consumer.session.timeout.ms":    strconv.FormatInt(sessionTimeout.Milliseconds(), 10),
 		}))
 	if err != nil {
@@ -124,6 +131,11 @@ func (t *trial) open(ctx context.Context) (err error) {
 		t.wire.commits.Received(req.(*kmsg.OffsetCommitRequest))
 		return nil, nil, false
 	})
+	t.cluster.ControlKey(int16(kmsg.JoinGroup), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		t.cluster.KeepControl()
+		req.(*kmsg.JoinGroupRequest).SessionTimeoutMillis = neverEnds // see expire
+		return nil, nil, false
+	})
 	if t.writer, err = newWriter(&t.s, t.log, kgo.SeedBrokers(t.seeds...), kgo.Dialer(t.wire.virtual.DialContext)); err != nil {
 		t.cluster.Close()
 		return err
@@ -138,7 +150,7 @@ func (t *trial) open(ctx context.Context) (err error) {
 // run starts the members, goes through the plan, and asks for the end.
 func (t *trial) run(ctx context.Context, plan []action) error {
 	for i := range t.s.members {
-		if err := t.start(i + 1); err != nil {
+		if err := t.start(i+1, i+1); err != nil {
 			return err
 		}
 	}
@@ -150,7 +162,7 @@ func (t *trial) run(ctx context.Context, plan []action) error {
 	stop := make(chan struct{})
 	go func() {
 		defer close(scraped)
-		t.scrapes(stop)
+		t.scrapes(ctx, stop)
 	}()
 	defer func() { close(stop); <-scraped }()
 	begun := time.Now()
@@ -167,12 +179,21 @@ func (t *trial) run(ctx context.Context, plan []action) error {
 	if err := <-written; err != nil {
 		return err
 	}
-	t.growing.Wait()
+	t.background.Wait()
+	if !slices.ContainsFunc(t.all(), (*member).alive) {
+		if err := t.start(t.last+1, t.last+1); err != nil {
+			return err
+		}
+	}
+	t.mu.Lock()
+	t.calmed = time.Now()
+	t.mu.Unlock()
 	t.log.Add(ledger.Event{Kind: ledger.Calm})
-	return t.finish()
+	t.finish()
+	return nil
 }
 
-// calm ends every fault, and sees that somebody is there.
+// calm ends every fault.
 func (t *trial) calm() error {
 	for _, r := range t.refusals {
 		r.handle.Remove()
@@ -186,37 +207,25 @@ func (t *trial) calm() error {
 			return err
 		}
 	}
-	alive := 0
-	for _, n := range slices.Sorted(maps.Keys(t.members)) {
-		m := t.members[n]
-		if m.link.heal() {
-			t.log.Add(ledger.Event{Kind: ledger.Healed, Instance: n})
-		}
-		if m.alive() {
-			alive++
-		}
-	}
-	if alive == 0 {
-		return t.start(slices.Max(slices.Collect(maps.Keys(t.members))) + 1)
+	for _, m := range t.all() {
+		m.heal()
 	}
 	return nil
 }
 
 // finish waits until everything is committed, and stops what still runs.
-func (t *trial) finish() error {
+func (t *trial) finish() {
 	for end := time.Now().Add(finishBound); !t.committed(); time.Sleep(500 * time.Millisecond) {
 		if time.Now().After(end) {
 			g := t.cluster.GroupInfo(group)
 			t.unstable = t.s.protocol == consumer.ProtocolClassic && g != nil && g.State == "PreparingRebalance"
-			t.log.Add(ledger.Event{Kind: ledger.Clear, Note: "given up: " + t.standing()})
-			return nil // the checker says what is stuck
+			t.log.Add(ledger.Event{Kind: ledger.Clear, Note: "given up: " + t.standing(), Scope: ledger.ScopeSink})
+			return // the checker says what is stuck
 		}
 	}
-	t.readings()
-	time.Sleep(scrape)
-	t.readings()
-	for _, n := range slices.Sorted(maps.Keys(t.members)) {
-		if m := t.members[n]; m.alive() {
+	time.Sleep(2*scrape + scrape/2) // for readings
+	for _, m := range t.all() {
+		if m.alive() {
 			m.leave()
 			<-m.done
 		}
@@ -224,19 +233,35 @@ func (t *trial) finish() error {
 	if t.committed() {
 		t.log.Add(ledger.Event{Kind: ledger.Rest})
 	}
-	return nil
 }
 
-// running returns the members that are not dead, in order.
-func (t *trial) running() (ms []*member) {
+// all returns the members in the order in which they were thought of.
+func (t *trial) all() (ms []*member) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, n := range slices.Sorted(maps.Keys(t.members)) {
-		if m := t.members[n]; !m.dead.Load() {
-			ms = append(ms, m)
-		}
+		ms = append(ms, t.members[n])
 	}
 	return ms
+}
+
+// current returns the process of a name that began last, nil for none.
+func (t *trial) current(id int) (last *member) {
+	for _, m := range t.all() {
+		if m.id == id {
+			last = m
+		}
+	}
+	return last
+}
+
+// fail notes that something in the background could not be done.
+func (t *trial) fail(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.failed == nil {
+		t.failed = err
+	}
 }
 
 // standing is what the group looks like from the brokers.
@@ -253,9 +278,10 @@ func (t *trial) standing() string {
 }
 
 // committed reports whether the group is at the end of every partition.
-func (t *trial) committed() bool {
-	at := t.marks()
-	for _, p := range t.cluster.PartitionInfos(topic) {
+func (t *trial) committed() bool { return committed(t.marks(), t.cluster.PartitionInfos(topic)) }
+
+func committed(at map[int32]kfake.GroupCommit, ends []*kfake.PartitionInfo) bool {
+	for _, p := range ends {
 		if p.HighWatermark > 0 && at[p.Partition].Offset < p.HighWatermark {
 			return false
 		}
@@ -270,51 +296,74 @@ func (t *trial) marks() map[int32]kfake.GroupCommit {
 	return nil
 }
 
-// scrapes samples what each member exports, until stop.
-func (t *trial) scrapes(stop <-chan struct{}) {
+// scrapes samples what each member exports, until stop, and ends sessions that
+// are over.
+func (t *trial) scrapes(ctx context.Context, stop <-chan struct{}) {
 	tick := time.NewTicker(scrape)
 	defer tick.Stop()
+	var times groupTimes
 	for {
 		select {
 		case <-tick.C:
 		case <-stop:
 			return
 		}
-		for _, m := range t.running() {
-			r := m.Explain()
-			m.bound.Store(r.DuplicatesIfKilled)
-			t.log.Add(ledger.Event{Kind: ledger.Sampled, Instance: m.n, Sample: &ledger.Sample{HeldBytes: r.Totals.MaxHeld, Budget: r.BudgetBytes}})
+		t.expire(ctx, &times)
+		for _, m := range t.all() {
+			if !m.dead.Load() {
+				t.scrape(m)
+			}
 		}
 	}
 }
 
-// readings notes what is exported of every partition, with the truth.
-func (t *trial) readings() {
-	at := t.marks()
-	ends := t.cluster.PartitionInfos(topic)
-	for _, m := range t.running() {
-		if !m.alive() {
+// scrape notes what a member exports, and then the truth: a commit that is on its
+// way meanwhile is the broker's first.
+func (t *trial) scrape(m *member) {
+	r := m.Explain()
+	m.bound.Store(r.DuplicatesIfKilled)
+	t.log.Add(ledger.Event{Kind: ledger.Sampled, Instance: m.n, Sample: &ledger.Sample{HeldBytes: r.Totals.MaxHeld, Budget: r.BudgetBytes}})
+	if !m.alive() {
+		return
+	}
+	at, ends := t.marks(), t.cluster.PartitionInfos(topic)
+	rest := committed(at, ends)
+	for _, p := range r.Partitions {
+		c, ok := at[p.Partition]
+		if !ok || int(p.Partition) >= len(ends) {
 			continue
 		}
-		for _, p := range m.Explain().Partitions {
-			c, ok := at[p.Partition]
-			if !ok || int(p.Partition) >= len(ends) {
-				continue
-			}
-			t.log.Add(ledger.Event{
-				Kind: ledger.Read, Instance: m.n, Partition: ledger.Partition{Topic: p.Topic, Partition: p.Partition},
-				Reading: &ledger.Reading{
-					Lag: p.Lag, TrueLag: ends[p.Partition].HighWatermark - c.Offset, Committed: p.Committed, TrueCommitted: c.Offset,
-					InFlight: p.HeldRecords, // all is committed
-				},
-			})
+		if p.Lag < 0 {
+			p.Committed = -1 // a floor of 0 is all that it knows
 		}
+		lag, in := int64(-1), int64(-1) // nobody knows
+		if rest {
+			in = 0
+		}
+		// The end is known as of the last fetch, says the report.
+		if rest || r.State == consumer.StateOpen && p.State == consumer.StateOpen && t.fetching() {
+			lag = ends[p.Partition].HighWatermark - c.Offset
+		}
+		t.log.Add(ledger.Event{
+			Kind: ledger.Read, Instance: m.n, Partition: ledger.Partition{Topic: p.Topic, Partition: p.Partition},
+			Reading: &ledger.Reading{
+				Lag: p.Lag, TrueLag: lag, Committed: p.Committed, TrueCommitted: c.Offset,
+				InFlight: p.HeldRecords, TrueInFlight: in,
+			},
+		})
 	}
+}
+
+// fetching reports whether it has been calm for so long that every member fetches.
+func (t *trial) fetching() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return !t.calmed.IsZero() && time.Since(t.calmed) > 2*sessionTimeout
 }
 
 // grow adds partitions, as soon as the controller can be reached.
 func (t *trial) grow(ctx context.Context, n int) {
-	t.growing.Go(func() {
+	t.background.Go(func() {
 		for ctx.Err() == nil {
 			if _, err := kadm.NewClient(t.writer.client).CreatePartitions(ctx, n, topic); err == nil {
 				return
@@ -333,7 +382,7 @@ func (t *trial) hits() map[string]int64 {
 	t.wire.mu.Lock()
 	defer t.wire.mu.Unlock()
 	for k, n := range t.wire.dropped {
-		hits[string(unreplied)+": "+k.Name()] += n
+		hits[action{act: unreplied, call: k}.name()] += n
 	}
 	for _, s := range []*store{t.store, t.letters} {
 		for m, n := range s.calls {
