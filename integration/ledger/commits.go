@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -14,7 +15,13 @@ type Commits struct {
 
 	mu        sync.Mutex
 	instances map[string]int // by member
-	waiting   map[commitKey][]int64
+	waiting   map[commitKey][]waitingCommit
+}
+
+// waitingCommit is a commit without an answer.
+type waitingCommit struct {
+	req *kmsg.OffsetCommitRequest // as it arrived, nil when nobody said so
+	id  int64                     // of its event, 0 before
 }
 
 // commitKey is what a commit and its answer have in common.
@@ -26,7 +33,7 @@ type commitKey struct {
 
 // NewCommits returns a tap. topic names a topic that a request knows by its id.
 func NewCommits(l *Log, topic func(id [16]byte) string) *Commits {
-	return &Commits{log: l, topic: topic, instances: make(map[string]int), waiting: make(map[commitKey][]int64)}
+	return &Commits{log: l, topic: topic, instances: make(map[string]int), waiting: make(map[commitKey][]waitingCommit)}
 }
 
 // Member says which instance a member of the group is.
@@ -34,6 +41,16 @@ func (c *Commits) Member(member string, instance int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.instances[member] = instance
+}
+
+// Arrived says that a request is on its way to the broker. It is for those that
+// see connections: the same commit can be made again on another before the first
+// is answered, and each answer belongs to its own. Answered and Gone must be given
+// the same pointer then.
+func (c *Commits) Arrived(req *kmsg.OffsetCommitRequest) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.each(req, func(k commitKey) { c.waiting[k] = append(c.waiting[k], waitingCommit{req: req}) })
 }
 
 // Received notes a commit before the broker acts on it. It is made for
@@ -44,7 +61,12 @@ func (c *Commits) Received(req *kmsg.OffsetCommitRequest) {
 	defer c.mu.Unlock()
 	c.each(req, func(k commitKey) {
 		id := c.log.ID()
-		c.waiting[k] = append(c.waiting[k], id)
+		i := slices.IndexFunc(c.waiting[k], func(w waitingCommit) bool { return w.id == 0 })
+		if i < 0 {
+			c.waiting[k] = append(c.waiting[k], waitingCommit{id: id})
+		} else {
+			c.waiting[k][i].id = id
+		}
 		c.log.Add(Event{
 			Kind: Commit, ID: id, Instance: c.instances[k.member], Member: k.member, Partition: k.Partition, Offset: k.offset,
 		})
@@ -64,13 +86,14 @@ func (c *Commits) Answered(req *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommi
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.each(req, func(k commitKey) {
-		ids := c.waiting[k]
 		code, ok := codes[k.Partition]
-		if len(ids) == 0 || !ok {
+		if !ok {
 			return
 		}
-		c.waiting[k] = ids[1:]
-		e := Event{Kind: Answer, ID: ids[0], Instance: c.instances[k.member], Partition: k.Partition, Offset: k.offset}
+		e := Event{Kind: Answer, ID: c.take(k, req), Instance: c.instances[k.member], Partition: k.Partition, Offset: k.offset}
+		if e.ID == 0 {
+			return
+		}
 		if err := kerr.TypedErrorForCode(code); err != nil {
 			e.Code = err.Message
 		}
@@ -82,11 +105,23 @@ func (c *Commits) Answered(req *kmsg.OffsetCommitRequest, resp *kmsg.OffsetCommi
 func (c *Commits) Gone(req *kmsg.OffsetCommitRequest) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.each(req, func(k commitKey) {
-		if ids := c.waiting[k]; len(ids) > 0 {
-			c.waiting[k] = ids[1:]
-		}
-	})
+	c.each(req, func(k commitKey) { c.take(k, req) })
+}
+
+// take removes the commit of a request, or the first of which nobody knows the
+// request, and returns its id, 0 for none.
+func (c *Commits) take(k commitKey, req *kmsg.OffsetCommitRequest) int64 { // under mu
+	ws := c.waiting[k]
+	i := slices.IndexFunc(ws, func(w waitingCommit) bool { return w.req == req })
+	if i < 0 {
+		i = slices.IndexFunc(ws, func(w waitingCommit) bool { return w.req == nil })
+	}
+	if i < 0 {
+		return 0
+	}
+	id := ws[i].id
+	c.waiting[k] = slices.Delete(ws, i, i+1)
+	return id
 }
 
 func (c *Commits) each(req *kmsg.OffsetCommitRequest, f func(commitKey)) {

@@ -118,3 +118,32 @@ func TestACommitIsTiedToItsAnswer(t *testing.T) {
 		t.Errorf("got %+v and %+v", asked, answer)
 	}
 }
+
+func TestTheAnswerToACommitIsThatOfItsOwnRequest(t *testing.T) {
+	l := ledger.NewLog(ledger.History{}, nil)
+	c := ledger.NewCommits(l, func([16]byte) string { return "in" })
+	slow, fast, dead := commit(5), commit(5), commit(5)
+	c.Arrived(dead)
+	c.Gone(dead) // with its connection, before the broker had it
+	for _, req := range []*kmsg.OffsetCommitRequest{slow, fast} {
+		c.Arrived(req)
+		c.Received(commit(5)) // as the broker has parsed it
+	}
+	answer := func(req *kmsg.OffsetCommitRequest, code int16) {
+		resp := kmsg.NewPtrOffsetCommitResponse()
+		resp.Topics = []kmsg.OffsetCommitResponseTopic{{Topic: "in", Partitions: []kmsg.OffsetCommitResponseTopicPartition{{ErrorCode: code}}}}
+		c.Answered(req, resp)
+	}
+	answer(fast, kerr.UnknownMemberID.Code)
+	answer(slow, 0)
+	events := l.History().Events
+	if len(events) != 4 {
+		t.Fatalf("got %d events, want 4", len(events))
+	}
+	if got := events[2]; got.ID != events[1].ID || got.Code != "UNKNOWN_MEMBER_ID" {
+		t.Errorf("got %+v, want the answer to the second", got)
+	}
+	if got := events[3]; got.ID != events[0].ID || got.Code != "" {
+		t.Errorf("got %+v, want the answer to the first", got)
+	}
+}

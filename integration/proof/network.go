@@ -165,6 +165,9 @@ func (c *brokerConn) Read(p []byte) (int, error) {
 		if r.commit != nil && r.instance > 0 {
 			c.wire.commits.Member(r.commit.MemberID, r.instance)
 		}
+		if r.commit != nil {
+			c.wire.commits.Arrived(r.commit)
+		}
 		c.wire.hear(r.member)
 		if r.key == kmsg.JoinGroup {
 			c.hush()
@@ -262,6 +265,15 @@ func (c *brokerConn) Close() error {
 	delete(c.wire.conns, c)
 	c.wire.mu.Unlock()
 	c.end()
+	c.mu.Lock()
+	pending := c.pending
+	c.pending = nil
+	c.mu.Unlock()
+	for _, r := range pending { // nobody answers these
+		if r.commit != nil {
+			c.wire.commits.Gone(r.commit)
+		}
+	}
 	return nil
 }
 
