@@ -20,7 +20,7 @@ type Options struct {
 func Check(h *ledger.History, o Options) *Report {
 	c := &check{
 		h: h, o: o, parts: map[ledger.Partition]*partition{}, sessions: map[int]*session{}, instances: map[int]*instance{},
-		codes: map[int64]string{}, answered: map[int64]bool{}, cut: map[int]bool{},
+		codes: map[int64]string{}, asked: map[int64]time.Duration{}, answered: map[int64]bool{}, cut: map[int]bool{},
 		report: &Report{Verdicts: judged(), Figures: map[string]int64{}, Classes: map[Class]int{}},
 	}
 	c.index()
@@ -44,6 +44,7 @@ type check struct {
 	sessions  map[int]*session
 	instances map[int]*instance
 	codes     map[int64]string
+	asked     map[int64]time.Duration
 	answered  map[int64]bool
 
 	n      int // the event that is looked at

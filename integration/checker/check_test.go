@@ -96,6 +96,11 @@ func commits(offset int64, code string) []ledger.Event {
 	return events
 }
 
+// late has a commit answered after two minutes.
+func late(commit []ledger.Event) []ledger.Event {
+	return append(commit[:1:1], later(2*time.Minute, commit[1:])...)
+}
+
 func ends(kind ledger.Kind, instance, session int, clean bool) []ledger.Event {
 	return one(ledger.Event{Kind: kind, Instance: instance, Session: session, Partition: part, Clean: clean})
 }
@@ -209,6 +214,8 @@ func TestEachAnomalyHasItsClassAndItsNearMissHasNone(t *testing.T) {
 		{"exported less than was committed", checker.Telemetry, story(starts(1, 1), kind(ledger.Calm, 0), does(1, 1, 0), commits(1, ""),
 			reads(ledger.Reading{TrueCommitted: 1}), reads(ledger.Reading{TrueCommitted: 1}))},
 		{"exported less than was committed without an answer", "", story(starts(1, 1), kind(ledger.Calm, 0), does(1, 1, 0), commits(1, "none"),
+			reads(ledger.Reading{TrueCommitted: 1}), reads(ledger.Reading{TrueCommitted: 1}))},
+		{"exported less than was committed with an answer that came too late", "", story(starts(1, 1), kind(ledger.Calm, 0), does(1, 1, 0), late(commits(1, "")),
 			reads(ledger.Reading{TrueCommitted: 1}), reads(ledger.Reading{TrueCommitted: 1}))},
 		{"a lag that counts what was committed without an answer", "", story(starts(1, 1), kind(ledger.Calm, 0), does(1, 1, 0), commits(1, "none"),
 			reads(ledger.Reading{Lag: 1, TrueCommitted: 1}), reads(ledger.Reading{Lag: 1, TrueCommitted: 1}))},

@@ -1,10 +1,15 @@
 package checker
 
-import "github.com/weir-kafka/weir/integration/ledger"
+import (
+	"time"
+
+	"github.com/weir-kafka/weir/integration/ledger"
+)
 
 // commit is judged when the broker gets it.
 func (c *check) commit(e *ledger.Event) {
 	c.report.Figures["commits"]++
+	c.asked[e.ID] = e.At
 	p := c.part(e.Partition)
 	p.most = max(p.most, e.Offset)
 	for p.tried < len(p.recs) && p.recs[p.tried].Offset < e.Offset {
@@ -31,10 +36,13 @@ func (c *check) commit(e *ledger.Event) {
 	}
 }
 
+// patience is how long whoever commits waits for the answer at least.
+const patience = time.Second
+
 // answer notes who knows of a commit, and what a refusal costs: the next commit is
 // without the map of what is done beyond it, whoever has done it.
 func (c *check) answer(e *ledger.Event) {
-	if e.Code == "" {
+	if e.Code == "" && e.At-c.asked[e.ID] <= patience {
 		c.part(e.Partition).told = e.Offset
 	}
 	if e.Code != "OFFSET_METADATA_TOO_LARGE" {

@@ -35,7 +35,7 @@ type member struct {
 	done     chan struct{} // closed when Run has returned
 	gone     chan struct{} // closed when nothing more comes from it
 	err      error
-	leaving  bool // asked to, by the plan's own goroutine
+	leaving  atomic.Bool // asked to
 	dead     atomic.Bool
 	outRange func() bool  // a broker has said that an offset is out of range
 	ahead    atomic.Int64 // by which its clock is
@@ -100,10 +100,10 @@ func (t *trial) config(id int) consumer.Config {
 
 // leave asks for a graceful end.
 func (m *member) leave() {
-	if m.leaving || m.dead.Load() {
+	if m.leaving.Load() || m.dead.Load() {
 		return
 	}
-	m.leaving = true
+	m.leaving.Store(true)
 	m.log.Add(ledger.Event{Kind: ledger.Stop, Instance: m.n})
 	m.cancel()
 }
@@ -117,7 +117,7 @@ func (m *member) kill() {
 	}
 	m.log.Add(ledger.Event{Kind: ledger.Killed, Instance: m.n, Bound: bound})
 	m.link.kill()
-	m.leaving = true
+	m.leaving.Store(true)
 	m.cancel()
 }
 
@@ -132,7 +132,7 @@ func (m *member) heal() bool {
 }
 
 // alive reports whether it takes part, as far as the plan knows.
-func (m *member) alive() bool { return !m.leaving }
+func (m *member) alive() bool { return !m.leaving.Load() }
 
 // Handle implements handlers.Handler.
 func (m *member) Handle(ctx context.Context, rec *handlers.Record, emit handlers.Emit) error {
