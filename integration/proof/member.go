@@ -200,8 +200,10 @@ func (j *journal) Handle(_ context.Context, r slog.Record) error {
 			j.m.log.Add(ledger.Event{Kind: ledger.Reset, Instance: j.m.n, Partition: p})
 		}
 	case "partitions drained": // it names none: those that it does not report any more
-		// Giving up before the time is over is no excuse for what is left.
-		clean := attr(r, "committed").Bool() && (attr(r, "abandoned").Int64() == 0 || attr(r, "waited").Duration() < drainTime*4/5)
+		// Giving up before the time is over is no excuse for what is left. When it is
+		// over, something may be done between the commit and the end: then nothing is
+		// left, and it is not committed either.
+		clean := attr(r, "committed").Bool() && attr(r, "waited").Duration() < drainTime*4/5
 		left := map[ledger.Partition]bool{}
 		for _, p := range j.m.Explain().Partitions {
 			left[ledger.Partition{Topic: p.Topic, Partition: p.Partition}] = true
