@@ -12,6 +12,7 @@ import (
 
 // Whatever happens to brokers, members that live on lose, repeat and reorder nothing.
 func TestBrokersThatDieCostNothing(t *testing.T) {
+	t.Parallel()
 	for _, protocol := range []consumer.Protocol{consumer.ProtocolClassic, consumer.ProtocolConsumer} {
 		for _, f := range []struct {
 			name  string
@@ -24,6 +25,7 @@ func TestBrokersThatDieCostNothing(t *testing.T) {
 			{"every broker is killed and started", func(l *lab) { l.bounce(true) }},
 		} {
 			t.Run(string(protocol)+"/"+f.name, func(t *testing.T) {
+				t.Parallel()
 				l := newLab(t, shared(t, threeNodes), 6)
 				stop := l.flow(100)
 				for range 2 {
@@ -108,8 +110,10 @@ func (l *lab) rebalances() (n int64) {
 
 // The final commit waits for the next coordinator.
 func TestACoordinatorKilledDuringADrainCostsNothing(t *testing.T) {
+	t.Parallel()
 	for _, protocol := range []consumer.Protocol{consumer.ProtocolClassic, consumer.ProtocolConsumer} {
 		t.Run(string(protocol), func(t *testing.T) {
+			t.Parallel()
 			l := newLab(t, shared(t, threeNodes), 4)
 			var slow atomic.Bool
 			var writing atomic.Int64
@@ -145,6 +149,7 @@ func TestACoordinatorKilledDuringADrainCostsNothing(t *testing.T) {
 
 // A broker that is frozen and comes back is no reason to lose or reorder anything.
 func TestAFrozenLeaderCostsNoRecord(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, shared(t, threeNodes), 6)
 	stop := l.flow(100)
 	for range 2 {

@@ -10,11 +10,15 @@ import (
 )
 
 // Twelve members share eighty partitions; every half second up to 60 % of them stop
-// or start, and some of those that stop are killed.
+// or start, and some of those that stop are killed, until all is delivered.
 func TestChurnOfTwelveMembersLosesNothingAndKeepsOrder(t *testing.T) {
+	t.Parallel()
 	for name, kills := range map[string]bool{"stops": false, "stops and kills": true} {
 		for _, protocol := range []consumer.Protocol{consumer.ProtocolClassic, consumer.ProtocolConsumer} {
-			t.Run(string(protocol)+" "+name, func(t *testing.T) { churn(t, protocol, kills) })
+			t.Run(string(protocol)+" "+name, func(t *testing.T) {
+				t.Parallel()
+				churn(t, protocol, kills)
+			})
 		}
 	}
 }
@@ -24,7 +28,7 @@ func churn(t *testing.T, protocol consumer.Protocol, kills bool) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
-	l := newLab(t, shared(t, oneNode), partitions)
+	l := newLab(t, shared(t, busyNode), partitions)
 	l.keys = 2000
 	cfg := l.config(protocol)
 	var alive []*member
@@ -60,14 +64,13 @@ func churn(t *testing.T, protocol consumer.Protocol, kills bool) {
 			ending.Go(func() { _ = m.end() })
 		}
 	}
-	for done := false; !done; {
-		select {
-		case <-produced:
-			done = true
-		case <-time.After(500 * time.Millisecond):
-			turn()
-		}
+	started, turns := time.Now(), 0
+	for l.churning(produced) && time.Since(started) < 3*time.Minute {
+		time.Sleep(500 * time.Millisecond)
+		turn()
+		turns++
 	}
+	t.Logf("%d of %d delivered in %s and %d turns", l.ledger.distinct(), records, time.Since(started).Round(time.Second), turns)
 	for len(alive) < members {
 		alive = append(alive, l.run(cfg, l.to(nil)))
 	}
@@ -75,4 +78,14 @@ func churn(t *testing.T, protocol consumer.Protocol, kills bool) {
 	ending.Wait()
 	t.Logf("%d members came, %d were stopped, %d killed; at most %d duplicates allowed", len(l.members), stopped, killed, allowed)
 	l.settled(allowed)
+}
+
+// churning is until everything is produced and delivered.
+func (l *lab) churning(produced <-chan struct{}) bool {
+	select {
+	case <-produced:
+		return l.ledger.distinct() < l.produced()
+	default:
+		return true
+	}
 }

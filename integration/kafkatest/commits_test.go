@@ -98,6 +98,7 @@ func (l *lab) parseCommit(r *kgo.Record) (partition int32, at int64, ok bool) {
 
 // The check itself sees a commit that goes back, which no broker refuses.
 func TestACommitThatGoesBackIsSeen(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, shared(t, oneNode), 1)
 	for _, at := range []int64{10, 20, 5, 30} {
 		var os kadm.Offsets = map[string]map[int32]kadm.Offset{}

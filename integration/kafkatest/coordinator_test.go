@@ -24,12 +24,14 @@ func (l *lab) standby(cfg consumer.Config) (owner, idle *member) {
 // A member without partitions sends nothing but heartbeats. When its coordinator is
 // gone, it must find the next one, or it never takes over.
 func TestAMemberWithoutPartitionsOutlivesItsCoordinator(t *testing.T) {
+	t.Parallel()
 	for _, protocol := range []consumer.Protocol{consumer.ProtocolClassic, consumer.ProtocolConsumer} {
 		for name, fault := range map[string]func(*kafkatest.Node, *testing.T){
 			"killed": func(n *kafkatest.Node, t *testing.T) { must(t, n.Kill(t.Context())) },
 			"frozen": func(n *kafkatest.Node, t *testing.T) { must(t, n.Pause(t.Context())) },
 		} {
 			t.Run(string(protocol)+" "+name, func(t *testing.T) {
+				t.Parallel()
 				l := newLab(t, shared(t, threeNodes), 1)
 				l.produce(1000)
 				owner, idle := l.standby(l.patient(protocol))

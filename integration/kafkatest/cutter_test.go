@@ -53,8 +53,8 @@ func (c *cutter) isCut() bool {
 	return c.isoff
 }
 
-// cutSink is a sink behind that network. A write and the cut exclude each other, as
-// they do in a process that is killed.
+// cutSink is a sink behind that network. A write that is under way when it is cut
+// still has its effect, like one that a process had sent before it was killed.
 type cutSink struct {
 	net  *cutter
 	sink sink.Sink

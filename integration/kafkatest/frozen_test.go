@@ -96,8 +96,10 @@ func (l *lab) service() *httptest.Server {
 // A process that is frozen beyond its session and thawed commits nothing over what
 // its successor committed.
 func TestAProcessFrozenBeyondItsSessionRewindsNobody(t *testing.T) {
+	t.Parallel()
 	for _, protocol := range []consumer.Protocol{consumer.ProtocolClassic, consumer.ProtocolConsumer} {
 		t.Run(string(protocol), func(t *testing.T) {
+			t.Parallel()
 			l := newLab(t, shared(t, oneNode), 4)
 			file := filepath.Join(t.TempDir(), "frozen.yaml")
 			admin := loopback(t)

@@ -19,18 +19,48 @@ import (
 	"github.com/weir-kafka/weir/integration/kafkatest"
 )
 
-// A cluster of each size serves all tests: topics and groups are their own.
+// Topics and groups are a test's own, so tests of one node are run beside each other
+// on one cluster. Those that break nodes have a cluster of three to themselves.
 var (
-	oneNode    = sync.OnceValues(func() (*kafkatest.Cluster, error) { return kafkatest.Open(context.Background()) })
-	threeNodes = sync.OnceValues(func() (*kafkatest.Cluster, error) {
-		return kafkatest.Open(context.Background(), kafkatest.WithNodes(3))
-	})
-	opened []*kafkatest.Cluster
+	oneNode    = newPool(1, 4)
+	busyNode   = newPool(1, 1) // for one test that takes all that there is
+	threeNodes = newPool(2, 1, kafkatest.WithNodes(3))
+	opened     clusters
 )
+
+type clusters struct {
+	mu  sync.Mutex
+	all []*kafkatest.Cluster
+}
+
+func (o *clusters) open(opts []kafkatest.Option) (*kafkatest.Cluster, error) {
+	c, err := kafkatest.Open(context.Background(), opts...)
+	if err == nil {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.all = append(o.all, c)
+	}
+	return c, err
+}
+
+// pool has a place for each test that may run now. A place opens its cluster when it
+// is taken for the first time.
+type pool chan func() (*kafkatest.Cluster, error)
+
+func newPool(size, tests int, opts ...kafkatest.Option) pool {
+	p := make(pool, size*tests)
+	for range size {
+		open := sync.OnceValues(func() (*kafkatest.Cluster, error) { return opened.open(opts) })
+		for range tests {
+			p <- open
+		}
+	}
+	return p
+}
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	for _, c := range opened {
+	for _, c := range opened.all {
 		c.Close()
 	}
 	if bin, _ := weir(); bin != "" {
@@ -39,26 +69,17 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// shared returns a cluster that is whole.
-func shared(t *testing.T, open func() (*kafkatest.Cluster, error)) *kafkatest.Cluster {
+// shared returns a cluster that is whole, for the time of the test.
+func shared(t *testing.T, p pool) *kafkatest.Cluster {
 	t.Helper()
+	open := <-p
+	t.Cleanup(func() { p <- open })
 	c, err := open()
 	if errors.Is(err, kafkatest.ErrNoEngine) && os.Getenv("WEIR_CONTAINERS") != "must" {
 		t.Skipf("LEFT OUT: %v", err)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	known := false
-	for _, o := range opened {
-		known = known || o == c
-	}
-	if !known {
-		opened = append(opened, c)
-	}
-	if err := c.Heal(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
+	must(t, c.Heal(t.Context()))
 	return c
 }
 

@@ -92,6 +92,7 @@ func (g *ledger) violations() []string {
 }
 
 func TestTheLedgerSeesLossDisorderAndRepetition(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		came              []string
 		distinct, repeats int
@@ -104,6 +105,7 @@ func TestTheLedgerSeesLossDisorderAndRepetition(t *testing.T) {
 		"unreadable": {[]string{"x"}, 0, 1, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			g := newLedger()
 			for _, v := range c.came {
 				g.take("k", v)

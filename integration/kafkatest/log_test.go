@@ -18,8 +18,10 @@ import (
 
 // What was done of the old topic says nothing about the new one.
 func TestATopicCreatedAgainIsReadFromItsBeginning(t *testing.T) {
+	t.Parallel()
 	for _, protocol := range []consumer.Protocol{consumer.ProtocolClassic, consumer.ProtocolConsumer} {
 		t.Run(string(protocol), func(t *testing.T) {
+			t.Parallel()
 			l := newLab(t, shared(t, oneNode), 3)
 			l.produce(1000)
 			cfg := l.config(protocol)
@@ -39,8 +41,10 @@ func TestATopicCreatedAgainIsReadFromItsBeginning(t *testing.T) {
 }
 
 func TestPartitionsThatAreAddedAreRead(t *testing.T) {
+	t.Parallel()
 	for _, protocol := range []consumer.Protocol{consumer.ProtocolClassic, consumer.ProtocolConsumer} {
 		t.Run(string(protocol), func(t *testing.T) {
+			t.Parallel()
 			l := newLab(t, shared(t, oneNode), 2)
 			l.produce(1000)
 			for range 2 {
@@ -62,6 +66,7 @@ func TestPartitionsThatAreAddedAreRead(t *testing.T) {
 
 // Aborted records never have an effect, and markers do not hold up the commit.
 func TestAbortedRecordsHaveNoEffectAndMarkersAreCommitted(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, shared(t, oneNode), 1)
 	l.run(l.config(consumer.ProtocolAuto), l.to(nil))
 	cl := l.c.Client(t, kgo.TransactionalID("x"+l.topic), kgo.ProducerLinger(0))
@@ -89,6 +94,7 @@ func TestAbortedRecordsHaveNoEffectAndMarkersAreCommitted(t *testing.T) {
 
 // Compaction leaves gaps, which are nobody's work.
 func TestGapsOfCompactionAreCommittedOver(t *testing.T) {
+	t.Parallel()
 	l := newLabWith(t, shared(t, oneNode), 1, map[string]string{
 		"cleanup.policy": "compact", "segment.ms": "500", "min.cleanable.dirty.ratio": "0.01", "min.compaction.lag.ms": "0",
 	})
@@ -144,8 +150,10 @@ func (l *lab) visible() map[int64]bool {
 // A record larger than a fetch still moves; one that does not fit in a quarter of the
 // memory stops its partition, which says so, and no other.
 func TestAnOversizeRecordIsDeliveredOrStopsOnlyItsPartition(t *testing.T) {
+	t.Parallel()
 	for name, memory := range map[string]consumer.Bytes{"it fits": 64 << 20, "it does not fit": 16 << 20} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			l := newLabWith(t, shared(t, oneNode), 2, map[string]string{"max.message.bytes": "8388608"})
 			l.padding = make([]byte, 5<<20)
 			for i := range l.padding { // without a pattern
@@ -194,6 +202,7 @@ func (l *lab) stopsOne(m *member) {
 // An unclean election takes records away and puts others in their place: the new
 // ones are read, and the commit goes back to where the logs part.
 func TestAfterAnUncleanElectionTheNewRecordsAreRead(t *testing.T) {
+	t.Parallel()
 	l := newLabWith(t, shared(t, threeNodes), 1, map[string]string{"unclean.leader.election.enable": "true", "min.insync.replicas": "1"})
 	l.run(l.config(consumer.ProtocolAuto), l.to(nil))
 	l.produce(1000)
@@ -262,6 +271,7 @@ func (l *lab) elect(n *kafkatest.Node) {
 // A batch that is damaged on the disk stops its partition, which says so, and no
 // other; nothing behind it is committed.
 func TestADamagedBatchStopsOnlyItsPartitionAndSaysSo(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, shared(t, oneNode), 2)
 	cl := l.c.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
 	for p := range int32(2) {

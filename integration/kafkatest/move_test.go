@@ -9,11 +9,13 @@ import (
 
 // A group moves from one protocol to the other member by member, under load.
 func TestARollingMoveBetweenProtocolsRepeatsNothing(t *testing.T) {
+	t.Parallel()
 	for name, way := range map[string][2]consumer.Protocol{
 		"classic to consumer": {consumer.ProtocolClassic, consumer.ProtocolConsumer},
 		"consumer to classic": {consumer.ProtocolConsumer, consumer.ProtocolClassic},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			l := newLab(t, shared(t, oneNode), 6)
 			stop := l.flow(200)
 			for range 3 {
@@ -39,6 +41,7 @@ func TestARollingMoveBetweenProtocolsRepeatsNothing(t *testing.T) {
 
 // What auto is, the other claims prove on every kind of broker: classic.
 func TestAutoIsClassic(t *testing.T) {
+	t.Parallel()
 	l := newLab(t, shared(t, oneNode), 2)
 	l.run(l.config(consumer.ProtocolAuto), l.to(nil))
 	l.shared()

@@ -11,6 +11,7 @@ import (
 
 // Four members come one after the other and go again in good order, under load.
 func TestMembersThatComeAndGoLoseNothingAndRepeatNothing(t *testing.T) {
+	t.Parallel()
 	for name, v := range map[string]struct {
 		protocol consumer.Protocol
 		opts     []consumer.Option
@@ -21,6 +22,7 @@ func TestMembersThatComeAndGoLoseNothingAndRepeatNothing(t *testing.T) {
 		"auto":                {protocol: consumer.ProtocolAuto},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			l := newLab(t, shared(t, oneNode), 12)
 			stop := l.flow(300)
 			cfg := l.config(v.protocol)

@@ -92,6 +92,7 @@ func (l *lab) withdraw() {
 // Rights that are withdrawn under load and given back cost no record, over TLS and
 // with SASL whose sessions end every five seconds.
 func TestRightsWithdrawnAndGivenBackLoseNothing(t *testing.T) {
+	t.Parallel()
 	c, ca := secured(t)
 	for name, sasl := range map[string]*consumer.SASLConfig{
 		"scram":       {Mechanism: "scram-sha-512", Username: "weir", Password: sink.Secret("secret")},
@@ -99,6 +100,7 @@ func TestRightsWithdrawnAndGivenBackLoseNothing(t *testing.T) {
 	} {
 		for _, protocol := range []consumer.Protocol{consumer.ProtocolClassic, consumer.ProtocolConsumer} {
 			t.Run(name+" "+string(protocol), func(t *testing.T) {
+				t.Parallel()
 				l := newLab(t, c, 4)
 				l.grant()
 				cfg := l.config(protocol)
@@ -134,9 +136,11 @@ func TestRightsWithdrawnAndGivenBackLoseNothing(t *testing.T) {
 
 // A client that tries again after every early end of a connection still says why.
 func TestAMissingTLSOrSASLIsSaidInTheLog(t *testing.T) {
+	t.Parallel()
 	c, ca := secured(t)
 	for want, conf := range map[string]*consumer.TLSConfig{"tls": nil, "sasl": {CA: ca}} {
 		t.Run(want, func(t *testing.T) {
+			t.Parallel()
 			l := newLab(t, c, 1)
 			cfg := l.config(consumer.ProtocolAuto)
 			cfg.Kafka.Brokers, cfg.Kafka.TLS = c.SecureAddrs(), conf

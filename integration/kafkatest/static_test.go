@@ -10,8 +10,10 @@ import (
 // A static member that is restarted within its session gets its partitions back, and
 // the others do not notice.
 func TestAStaticMemberThatRestartsCausesNoRebalance(t *testing.T) {
+	t.Parallel()
 	for _, protocol := range []consumer.Protocol{consumer.ProtocolClassic, consumer.ProtocolConsumer} {
 		t.Run(string(protocol), func(t *testing.T) {
+			t.Parallel()
 			l := newLab(t, shared(t, oneNode), 6)
 			stop := l.flow(100)
 			config := func(name string) consumer.Config {
