@@ -76,6 +76,17 @@ func churn(t *testing.T, protocol consumer.Protocol, kills bool) {
 	}
 	l.delivered(3 * time.Minute)
 	ending.Wait()
+	l.until(time.Minute, "what the killed owned is owned and committed", func() bool {
+		owned := 0
+		for _, m := range alive {
+			for _, p := range m.Explain().Partitions {
+				if p.Lag == 0 {
+					owned++
+				}
+			}
+		}
+		return owned == partitions
+	})
 	t.Logf("%d members came, %d were stopped, %d killed; at most %d duplicates allowed", len(l.members), stopped, killed, allowed)
 	l.settled(allowed)
 }

@@ -30,6 +30,10 @@ func TestATopicCreatedAgainIsReadFromItsBeginning(t *testing.T) {
 			l.delivered(30 * time.Second)
 			_, err := l.c.Admin().DeleteTopic(t.Context(), l.topic)
 			must(t, err)
+			l.until(30*time.Second, "the broker has forgotten the old one", func() bool {
+				d, err := l.c.Admin().ListTopics(t.Context(), l.topic)
+				return err == nil && d[l.topic].Err != nil
+			})
 			must(t, l.c.CreateTopic(t.Context(), l.topic, 3, nil))
 			l.client = l.c.Client(t, kgo.ProducerLinger(0)) // the old one remembers the old topic
 			l.rekey("new")
