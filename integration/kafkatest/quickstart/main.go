@@ -73,7 +73,7 @@ func run(ctx context.Context, readme string) (arrived int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer s.Close()
+	defer func() { _ = s.Close() }()
 	t := &trial{dir: dir, cl: cl, service: s}
 	if err := t.run(ctx); err != nil {
 		return 0, err
