@@ -36,14 +36,7 @@ func churn(t *testing.T, protocol consumer.Protocol, kills bool) {
 	for range members {
 		alive = append(alive, l.run(cfg, l.to(nil)))
 	}
-	produced := make(chan struct{})
-	go func() {
-		defer close(produced)
-		for range 50 {
-			l.produce(records / 50)
-			time.Sleep(200 * time.Millisecond)
-		}
-	}()
+	produced := l.produceSteadily(records)
 	allowed, stopped, killed := 0, 0, 0
 	turn := func() {
 		n := 1 + r.IntN(members*6/10)
@@ -76,17 +69,7 @@ func churn(t *testing.T, protocol consumer.Protocol, kills bool) {
 	}
 	l.delivered(3 * time.Minute)
 	ending.Wait()
-	l.until(time.Minute, "what the killed owned is owned and committed", func() bool {
-		owned := 0
-		for _, m := range alive {
-			for _, p := range m.Explain().Partitions {
-				if p.Lag == 0 {
-					owned++
-				}
-			}
-		}
-		return owned == partitions
-	})
+	l.inherited(alive)
 	t.Logf("%d members came, %d were stopped, %d killed; at most %d duplicates allowed", len(l.members), stopped, killed, allowed)
 	l.settled(allowed)
 }
@@ -99,4 +82,33 @@ func (l *lab) churning(produced <-chan struct{}) bool {
 	default:
 		return true
 	}
+}
+
+// produceSteadily takes ten seconds at least. The channel is closed at the end.
+func (l *lab) produceSteadily(n int) <-chan struct{} {
+	produced := make(chan struct{})
+	go func() {
+		defer close(produced)
+		for range 50 {
+			l.produce(n / 50)
+			time.Sleep(200 * time.Millisecond)
+		}
+	}()
+	return produced
+}
+
+// inherited waits until what the killed owned is owned by others and committed.
+func (l *lab) inherited(alive []*member) {
+	l.Helper()
+	l.until(time.Minute, "what the killed owned is owned and committed", func() bool {
+		owned := 0
+		for _, m := range alive {
+			for _, p := range m.Explain().Partitions {
+				if p.Lag == 0 {
+					owned++
+				}
+			}
+		}
+		return owned == l.parts
+	})
 }
