@@ -14,6 +14,14 @@ import (
 // committedAll checks that the group is committed to the end of every partition.
 func (l *lab) committedAll() {
 	l.Helper()
+	for _, behind := range l.uncommitted() {
+		l.Error(behind)
+	}
+}
+
+// uncommitted returns where the group is not committed to the end.
+func (l *lab) uncommitted() (behind []string) {
+	l.Helper()
 	var ends kadm.ListedOffsets
 	var committed kadm.OffsetResponses
 	l.until(30*time.Second, "offsets of the group", func() bool { // a connection may have died with its broker
@@ -25,9 +33,10 @@ func (l *lab) committedAll() {
 	ends.Each(func(end kadm.ListedOffset) {
 		at, _ := committed.Lookup(end.Topic, end.Partition)
 		if end.Err != nil || at.Err != nil || at.At != end.Offset {
-			l.Errorf("partition %d: committed %d, want %d (%v, %v)", end.Partition, at.At, end.Offset, end.Err, at.Err)
+			behind = append(behind, fmt.Sprintf("partition %d: committed %d, want %d (%v, %v)", end.Partition, at.At, end.Offset, end.Err, at.Err))
 		}
 	})
+	return behind
 }
 
 // regressions reads the log of commits as the coordinators wrote it, and returns
