@@ -15,3 +15,6 @@ func (c *Consumer) TenantCounts() (waiting, handling int, out int64) {
 	}
 	return waiting, handling, out
 }
+
+// RepeatedIfKilled returns the bound for a kill at this moment.
+func (c *Consumer) RepeatedIfKilled() int64 { return c.repeatedIfKilled() }
