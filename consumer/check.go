@@ -64,6 +64,7 @@ func (c Config) check(p Pipeline) error {
 	bad(p.Sink.Sink == nil, "the pipeline has no sink")
 	for _, o := range p.Outputs() {
 		bad(o.Limit.Shadow && o.Limit.Fixed < 1, "limit.shadow watches limit.fixed, which is not set")
+		o.Rate.check("rate", bad)
 	}
 	for name, o := range p.Routes {
 		bad(o.Sink == nil, "the sink of route %q is nil", name)

@@ -18,8 +18,10 @@ type Rate struct {
 	Bytes Bytes
 }
 
-// leastRate is one in eleven days.
-const leastRate = 1e-6
+const (
+	leastRate = 1e-6 // one in eleven days
+	mostRate  = 1e9
+)
 
 // UnmarshalText accepts a whole or decimal number of messages, or a size, and /s
 // behind it. Zero is refused: a sink that is given nothing stops the pipeline.
@@ -31,7 +33,7 @@ func (r *Rate) UnmarshalText(text []byte) error {
 		return wrong
 	}
 	if n, err := strconv.ParseFloat(num, 64); err == nil {
-		if !(n >= leastRate) || n > 1e9 || !strings.ContainsRune("0123456789", rune(num[0])) || strings.ContainsAny(num, "xXpP_") {
+		if !(n >= leastRate) || n > mostRate || !strings.ContainsRune("0123456789", rune(num[0])) || strings.ContainsAny(num, "xXpP_") {
 			return wrong
 		}
 		*r = Rate{Count: n}
@@ -43,6 +45,13 @@ func (r *Rate) UnmarshalText(text []byte) error {
 	}
 	*r = Rate{Bytes: b}
 	return nil
+}
+
+// check finds what a program may set and a file can not say.
+func (r Rate) check(name string, bad func(bool, string, ...any)) {
+	bad(r.Count != 0 && r.Bytes != 0, "%s sets both a count and bytes a second; keep one", name)
+	bad(r.Count != 0 && !(r.Count >= leastRate && r.Count <= mostRate), "%s has a count of %g a second; set it between %g and %g, or 0 for no bound", name, r.Count, leastRate, float64(mostRate))
+	bad(r.Bytes < 0, "%s has %d bytes a second; set at least 1, or 0 for no bound", name, r.Bytes)
 }
 
 // MarshalText writes what UnmarshalText reads; no bound is no text.

@@ -26,5 +26,5 @@ func (c TenantConfig) check(own bool, bad func(wrong bool, format string, args .
 	bad(!own && c.Expression != "", "tenant.expression needs Pipeline.Tenant, which runs it")
 	bad(!own && sources == 0 && c != TenantConfig{}, "tenant has a limit or a rate and nothing that says whose a record is; give key, header or expression")
 	bad(c.Limit < 0, "tenant.limit %d is less than 1; leave it out for none", c.Limit)
-	bad(c.Rate.Count < 0 || c.Rate.Bytes < 0 || c.Rate.Count > 0 && c.Rate.Bytes > 0, "tenant.rate is not one of records and bytes a second")
+	c.Rate.check("tenant.rate", bad)
 }
