@@ -1,0 +1,76 @@
+package consumer
+
+import (
+	"context"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+)
+
+// lagEvery is how often the ends of partitions are asked for that no fetch tells: those
+// that nothing was fetched of yet, and those whose fetching is paused or on hold.
+const lagEvery = time.Second
+
+// endLoop keeps the lag true where nothing is fetched, until ctx ends.
+func (c *Consumer) endLoop(ctx context.Context) {
+	t := time.NewTicker(lagEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			c.learnEnds(ctx)
+			c.payOff(ctx)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// learnEnds asks for what is not known. A broker that does not answer is asked again.
+func (c *Consumer) learnEnds(ctx context.Context) {
+	var parts []*partition
+	gens := make(map[*partition]uint64)
+	for _, p := range c.partitions() {
+		if gen, yes := p.blind(); yes {
+			parts = append(parts, p)
+			gens[p] = gen
+		}
+	}
+	if len(parts) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	adm, topics := kadm.NewClient(c.client), topicsOf(parts)
+	starts, err := adm.ListStartOffsets(ctx, topics...)
+	if err != nil {
+		return
+	}
+	ends, err := adm.ListEndOffsets(ctx, topics...)
+	if err != nil {
+		return
+	}
+	for _, p := range parts {
+		if o, ok := starts.Lookup(p.topic, p.partition); ok && o.Err == nil {
+			c.noteDeleted(p, o.Offset) // of an empty log no fetch tells either
+		}
+		if o, ok := ends.Lookup(p.topic, p.partition); ok && o.Err == nil {
+			p.learnEnd(o.Offset, gens[p])
+		}
+	}
+}
+
+// blind reports whether no fetch tells the end of the log.
+func (p *partition) blind() (gen uint64, yes bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.gen, p.life == live && (p.end < 0 || p.state != StateOpen || p.failure != nil)
+}
+
+func (p *partition) learnEnd(end int64, gen uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gen == gen {
+		p.end = max(p.end, end)
+	}
+}
