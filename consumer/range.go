@@ -113,19 +113,19 @@ func (c *Consumer) look(ctx context.Context, p *partition) error {
 		f, to = another, seen.start
 	}
 	p.mu.Unlock()
-	log := c.log.With("topic", p.topic, "partition", p.partition, "offset", at, "start", seen.start, "end", seen.end)
+	where := []any{"topic", p.topic, "partition", p.partition, "offset", at, "start", seen.start, "end", seen.end}
 	switch f {
 	case inRange:
-		log.Info("a broker said that an offset is out of range, and it is not; going on there")
+		c.log.Info("a broker said that an offset is out of range, and it is not; going on there", where...)
 	case beyond:
 		return fmt.Errorf("offset %d is beyond the end %d of the log; waiting for the leader to learn better", at, seen.end)
 	case deleted:
 		c.noteDeleted(p, to)
 	case truncated:
-		log.Error("the log was cut before what was committed; going on where it was cut", "to", to)
+		c.log.Error("the log was cut before what was committed; going on where it was cut", append(where, "to", to)...)
 		c.metrics.resets.Inc()
 	case another:
-		log.Error("the log is another one than was committed; going on at its start")
+		c.log.Error("the log is another one than was committed; going on at its start", where...)
 		c.metrics.resets.Inc()
 	}
 	return c.goTo(ctx, p, gen, f, to)
