@@ -37,6 +37,9 @@ func try(t *testing.T, bin string, mood lab.Mood, kill bool) *checker.Report {
 	go func() { produced <- l.Produce(producing, func() int { return 10 }) }()
 	m := begin()
 	err = m.Busy(ctx)
+	if err == nil {
+		err = lab.Until(ctx, time.Minute, "some is written", func() bool { return l.Produced() > 600 })
+	}
 	if err == nil && kill {
 		err = m.Kill(ctx)
 		m = begin()

@@ -37,7 +37,7 @@ type at struct {
 // can.
 func (r Records) turn(a at) int {
 	key, _ := strconv.Atoi(strings.TrimPrefix(a.Key, keyName))
-	return (a.N + 5*key) % r.Poison
+	return (a.N + 7*key) % r.Poison
 }
 
 func (r Records) poison(a at) bool { return r.turn(a) == 7 }
@@ -63,11 +63,15 @@ func (r Records) noted(a at) ledger.Record {
 	}
 }
 
+// neighbours is how many keys in a row have the same partition: what is written at
+// once is to come in batches.
+const neighbours = 5
+
 // place gives the ith record of all its place. A key has a partition, and nobody
 // else writes, so that the offset is known before the record is written.
 func (r Records) place(i int, ends []int64) at {
 	key := i % r.Keys
-	p := key % len(ends)
+	p := key / neighbours % len(ends)
 	a := at{Key: keyName + strconv.Itoa(key), N: i / r.Keys, Partition: int32(p), Offset: ends[p]} //nolint:gosec // few
 	ends[p]++
 	return a
