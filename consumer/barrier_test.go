@@ -10,10 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kfake"
-	"github.com/twmb/franz-go/pkg/kmsg"
-
 	"github.com/weir-kafka/weir/consumer"
 	"github.com/weir-kafka/weir/handlers"
 )
@@ -61,9 +57,7 @@ func TestRecordsPolledBeforeALossNeverReachTheNextEpoch(t *testing.T) {
 		clock.armed.Store(int64(20 * time.Second))
 		l.produce(1, 5, 5)
 		l.until(time.Minute, "the second batch polled", clock.delayed.Load)
-		if err := l.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Err: kerr.UnknownMemberID, Count: 1}).Wait(l.Context(), 1); err != nil {
-			t.Fatal(err)
-		}
+		l.expel()
 		later.Store(true)
 		l.until(time.Minute, "committed", func() bool { return l.committed(0) == 10 })
 		time.Sleep(30 * time.Second)

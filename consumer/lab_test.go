@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -164,6 +165,16 @@ func (l *lab) config() consumer.Config {
 	cfg.Kafka.Group = group
 	cfg.Kafka.Topics = []string{topic}
 	return cfg
+}
+
+// expel has the next heartbeat answered that the group does not know its member, and
+// waits for that.
+func (l *lab) expel() {
+	l.Helper()
+	fault := l.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Err: kerr.UnknownMemberID, Count: 1})
+	if err := fault.Wait(l.Context(), 1); err != nil {
+		l.Fatal(err)
+	}
 }
 
 // member is a running consumer.

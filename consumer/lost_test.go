@@ -8,10 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kfake"
-	"github.com/twmb/franz-go/pkg/kmsg"
-
 	"github.com/weir-kafka/weir/consumer"
 	"github.com/weir-kafka/weir/handlers"
 	"github.com/weir-kafka/weir/sink"
@@ -33,10 +29,7 @@ func TestTheRestOfABatchOfALostPartitionIsNotHandled(t *testing.T) {
 			emit(rec.Message())
 			return nil
 		})), consumer.WithHandlers(1))
-		fault := l.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Err: kerr.UnknownMemberID, Count: 1})
-		if err := fault.Wait(l.Context(), 1); err != nil {
-			l.Fatal(err)
-		}
+		l.expel()
 		l.until(time.Minute, "delivered", func() bool { return l.ledger.distinct() == 20000 })
 		if got := late.Load(); got != 0 {
 			t.Errorf("%d calls began after their partition was lost, want none", got)
@@ -49,7 +42,6 @@ func TestTheRestOfABatchOfALostPartitionIsNotHandled(t *testing.T) {
 func TestAWriteOfLostRecordsIsCancelled(t *testing.T) {
 	inLab(t, 1, func(l *lab) {
 		l.produce(1, 10, 10)
-		fault := l.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Err: kerr.UnknownMemberID, Count: 1})
 		var hung atomic.Int64 // for how long the first write did
 		l.ledger.before = func(ctx context.Context, _ []sink.Message) error {
 			if hung.Load() > 0 {
@@ -63,9 +55,7 @@ func TestAWriteOfLostRecordsIsCancelled(t *testing.T) {
 		p := l.to(nil)
 		p.Sink.Timeout = time.Hour
 		m := l.run(l.config(), p)
-		if err := fault.Wait(l.Context(), 1); err != nil {
-			l.Fatal(err)
-		}
+		l.expel()
 		l.until(time.Minute, "delivered", func() bool { return l.ledger.distinct() == 10 })
 		if got := time.Duration(hung.Load()); got > 10*time.Second {
 			t.Errorf("the write was told to end after %s, want at the loss", got)

@@ -3,15 +3,12 @@
 package consumer_test
 
 import (
-	"context"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
-
-	"github.com/weir-kafka/weir/handlers"
 )
 
 // What becomes done after a loss is committed by nobody who was told of the loss: a
@@ -22,19 +19,10 @@ func TestAMemberThatWasToldOfALossCommitsNothingMore(t *testing.T) {
 		release := make(chan struct{})
 		cfg := l.config()
 		cfg.Kafka.CommitInterval = 500 * time.Millisecond
-		m := l.run(cfg, l.to(handlers.Func(func(_ context.Context, rec *handlers.Record, emit handlers.Emit) error {
-			if rec.Attempt == 1 && rec.Offset >= 10 {
-				<-release
-			}
-			emit(rec.Message())
-			return nil
-		})))
+		m := l.run(cfg, l.to(deafFrom(10, release)))
 		l.until(time.Minute, "the first ten committed", func() bool { return l.committed(0) == 10 })
 		out := l.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.JoinGroup}, TopLevel: true, Err: kerr.CoordinatorLoadInProgress, Count: -1})
-		fault := l.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Err: kerr.UnknownMemberID, Count: 1})
-		if err := fault.Wait(l.Context(), 1); err != nil {
-			l.Fatal(err)
-		}
+		l.expel()
 		time.Sleep(100 * time.Millisecond)
 		n := len(l.seenCommits())
 		close(release)

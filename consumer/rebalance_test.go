@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -152,18 +151,9 @@ func TestALostPartitionCommitsNothing(t *testing.T) {
 		release := make(chan struct{})
 		cfg := l.config()
 		cfg.Kafka.CommitInterval = 500 * time.Millisecond
-		m := l.run(cfg, l.to(handlers.Func(func(_ context.Context, rec *handlers.Record, emit handlers.Emit) error {
-			if rec.Attempt == 1 && rec.Offset >= 10 {
-				<-release // deaf to its context: it finishes after the partition is lost
-			}
-			emit(rec.Message())
-			return nil
-		})))
+		m := l.run(cfg, l.to(deafFrom(10, release)))
 		l.until(time.Minute, "the first ten committed", func() bool { return l.committed(0) == 10 })
-		fault := l.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Heartbeat}, Err: kerr.UnknownMemberID, Count: 1})
-		if err := fault.Wait(l.Context(), 1); err != nil {
-			l.Fatal(err)
-		}
+		l.expel()
 		time.Sleep(100 * time.Millisecond)
 		n := len(l.seenCommits())
 		close(release) // late acks of the lost epoch
@@ -289,6 +279,18 @@ func stuckFrom(offset int64, release <-chan struct{}) handlers.Handler {
 		case rec.Offset > offset:
 			<-ctx.Done()
 			return ctx.Err()
+		}
+		emit(rec.Message())
+		return nil
+	})
+}
+
+// deafFrom makes a handler whose first try of every record from the offset on waits
+// for release, deaf to its context: it finishes after the partition is lost.
+func deafFrom(offset int64, release <-chan struct{}) handlers.Handler {
+	return handlers.Func(func(_ context.Context, rec *handlers.Record, emit handlers.Emit) error {
+		if rec.Attempt == 1 && rec.Offset >= offset {
+			<-release
 		}
 		emit(rec.Message())
 		return nil
