@@ -2,6 +2,8 @@ package consumer
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -41,12 +43,7 @@ func (c *Consumer) learnEnds(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	adm, topics := kadm.NewClient(c.client), topicsOf(parts)
-	starts, err := adm.ListStartOffsets(ctx, topics...)
-	if err != nil {
-		return
-	}
-	ends, err := adm.ListEndOffsets(ctx, topics...)
+	starts, ends, err := c.logEnds(ctx, topicsOf(parts)...)
 	if err != nil {
 		return
 	}
@@ -73,4 +70,17 @@ func (p *partition) learnEnd(end int64, gen uint64) {
 	if p.gen == gen {
 		p.end = max(p.end, end)
 	}
+}
+
+// logEnds asks for the first offset of each partition of the topics, and for the one
+// behind its last.
+func (c *Consumer) logEnds(ctx context.Context, topics ...string) (starts, ends kadm.ListedOffsets, err error) {
+	adm := kadm.NewClient(c.client)
+	if starts, err = adm.ListStartOffsets(ctx, topics...); err != nil {
+		return nil, nil, fmt.Errorf("asking for the starts of %s: %w", strings.Join(topics, ", "), err)
+	}
+	if ends, err = adm.ListEndOffsets(ctx, topics...); err != nil {
+		return nil, nil, fmt.Errorf("asking for the ends of %s: %w", strings.Join(topics, ", "), err)
+	}
+	return starts, ends, nil
 }

@@ -171,25 +171,19 @@ func (p *partition) place() (at int64, epoch int32) {
 
 // seeLog asks for the ends of the log, and where it leaves epoch if it is of a later one.
 func (c *Consumer) seeLog(ctx context.Context, p *partition, epoch int32) (l logSeen, err error) {
-	adm := kadm.NewClient(c.client)
-	one := func(list func(context.Context, ...string) (kadm.ListedOffsets, error)) (o kadm.ListedOffset, err error) {
-		all, err := list(ctx, p.topic)
-		if err != nil {
-			return o, fmt.Errorf("asking for the ends of %s: %w", p.topic, err)
-		}
-		o, ok := all.Lookup(p.topic, p.partition)
-		if !ok {
-			return o, kerr.UnknownTopicOrPartition
-		}
-		return o, o.Err
-	}
-	start, err := one(adm.ListStartOffsets)
+	starts, ends, err := c.logEnds(ctx, p.topic)
 	if err != nil {
 		return l, err
 	}
-	end, err := one(adm.ListEndOffsets)
-	if err != nil {
-		return l, err
+	start, there := starts.Lookup(p.topic, p.partition)
+	end, also := ends.Lookup(p.topic, p.partition)
+	switch {
+	case !there || !also:
+		return l, kerr.UnknownTopicOrPartition
+	case start.Err != nil:
+		return l, start.Err
+	case end.Err != nil:
+		return l, end.Err
 	}
 	l = logSeen{start: start.Offset, end: end.Offset, leader: end.LeaderEpoch}
 	if epoch < 0 || l.leader <= epoch {
@@ -197,7 +191,7 @@ func (c *Consumer) seeLog(ctx context.Context, p *partition, epoch int32) (l log
 	}
 	ask := kadm.OffsetForLeaderEpochRequest{}
 	ask.Add(p.topic, p.partition, epoch)
-	epochs, err := adm.OffsetForLeaderEpoch(ctx, ask)
+	epochs, err := kadm.NewClient(c.client).OffsetForLeaderEpoch(ctx, ask)
 	if err != nil {
 		return l, fmt.Errorf("asking where epoch %d of %s/%d ends: %w", epoch, p.topic, p.partition, err)
 	}
