@@ -157,8 +157,8 @@ func (h *hand) handle(b *batch) *batch {
 // made is what becomes of the batch, beside its records.
 func (h *hand) made() int64 { return h.extra + h.lost }
 
-// stopShort ends the batch with the record just handled: its partition is lost, or what was made of it is
-// as large as a batch may be. The others go back to their lanes.
+// stopShort ends the batch with the record just handled: its partition is lost, or
+// what was made of it is as large as a batch may be. The others go back to their lanes.
 func (h *hand) stopShort() {
 	b, next := h.b, h.at+1
 	h.b = b.slice(0, next)
