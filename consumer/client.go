@@ -43,7 +43,6 @@ func (c *Consumer) clientOptions() ([]kgo.Opt, error) {
 		kgo.OnPartitionsRevoked(c.revoked),
 		kgo.OnPartitionsLost(c.lost),
 		kgo.OnOffsetsFetched(c.fetched),
-		kgo.AdjustFetchOffsetsFn(c.begins),
 		kgo.RebalanceTimeout(k.RebalanceTimeout),
 		kgo.SessionTimeout(k.SessionTimeout),
 		// A proxy or a load balancer in front of a broker that is down accepts a connection and
@@ -56,7 +55,7 @@ func (c *Consumer) clientOptions() ([]kgo.Opt, error) {
 		kgo.FetchMaxWait(fetchWait),
 		kgo.FetchMaxBytes(fetch),
 		kgo.FetchMaxPartitionBytes(min(fetch, 1<<20)),
-		kgo.MaxDecompressBatchBytes(int(c.mostBatch())),
+		kgo.MaxDecompressBatchBytes(int(max(int64(c.cfg.Memory)/4, 4<<20))),
 		kgo.WithLogger(clientLog{c.log}),
 		kgo.WithHooks(&c.fetches, &c.watchdog),
 	)
@@ -73,9 +72,6 @@ func (c *Consumer) clientOptions() ([]kgo.Opt, error) {
 	}
 	return append(opts, c.clientOpts...), nil
 }
-
-// mostBatch is how large a batch may be when decompressed.
-func (c *Consumer) mostBatch() int64 { return max(int64(c.cfg.Memory)/4, 4<<20) }
 
 func startOffset(s string) (kgo.Offset, error) {
 	switch s {

@@ -17,7 +17,7 @@ type Config struct {
 	Kafka  KafkaConfig  `yaml:"kafka" doc:"Where records come from."`
 	Order  Order        `yaml:"order" doc:"What stays in order: key (records of one key), partition (all records of a partition) or none."`
 	Tenant TenantConfig `yaml:"tenant" doc:"Shares the work among tenants."`
-	Memory Bytes        `yaml:"memory" doc:"Budget for everything taken from Kafka and not yet finished, client buffers included. Fetching stops before it is exceeded. A batch of records that is larger than a quarter of it when decompressed (4MiB at least) is not read: its partition stops there, with the reason, until this is raised."`
+	Memory Bytes        `yaml:"memory" doc:"Budget for everything taken from Kafka and not yet finished, client buffers included. Fetching stops before it is exceeded."`
 	// Failure.DeadLetter is a live thing and stands in the Pipeline.
 	Attempts int `yaml:"-" doc:"How often a record is tried before it goes to the dead letters."`
 	// HandlerTimeout bounds one call of the handler; a call that fails because of it is
@@ -33,7 +33,7 @@ type KafkaConfig struct {
 	Topics           []string      `yaml:"topics" doc:"Topics to consume. Either topics or pattern."`
 	Pattern          string        `yaml:"pattern" doc:"Regular expression for topics to consume, matched against the whole metadata again and again."`
 	Protocol         Protocol      `yaml:"protocol" doc:"Group protocol: classic, consumer (KIP-848) or auto, which takes the safest for the cluster (classic today)."`
-	Start            string        `yaml:"start" doc:"Where a group without a commit begins: earliest, latest or an RFC 3339 time. It is committed at once, so it is decided once for each partition. One added while a member runs is read from its start."`
+	Start            string        `yaml:"start" doc:"Where a group without a commit begins: earliest, latest or an RFC 3339 time."`
 	InstanceID       string        `yaml:"instance_id" doc:"Static membership: a name unique in the group that is kept over restarts."`
 	RebalanceTimeout time.Duration `yaml:"rebalance_timeout" doc:"How long a member may take to give partitions back."`
 	SessionTimeout   time.Duration `yaml:"session_timeout" doc:"How long a member may be silent before it is taken for dead, and how long it works without an answer of the coordinator. With protocol consumer the broker decides when it is dead: say here what it has."`

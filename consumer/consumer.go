@@ -63,7 +63,6 @@ type Consumer struct {
 	mu    sync.RWMutex
 	parts map[tp]*partition
 	owed  []owed
-	known map[string]int32 // partitions of topics before the first assignment; of the client's callbacks
 
 	held        atomic.Int64
 	heldRecords atomic.Int64
@@ -200,7 +199,6 @@ func (c *Consumer) Run(ctx context.Context) error {
 	}
 	working.Go(func() { c.commitLoop(work) })
 	working.Go(func() { c.reconcileLoop(work) })
-	working.Go(func() { c.endLoop(work) })
 	working.Go(func() { c.alarmLoop(work) })
 	working.Go(func() { c.crew.watch.run(work, c.crew) })
 	polling.Go(func() {

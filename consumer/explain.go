@@ -51,7 +51,7 @@ func (p *partition) report(now time.Time) PartitionReport {
 	r := PartitionReport{
 		Topic: p.topic, Partition: p.partition, State: p.state, Reasons: append([]string{}, p.reasons...),
 		Oldest: -1, LanesBusy: p.lanes.Busy(), HeldRecords: p.records, HeldBytes: p.held,
-		Committed: p.committed, DoneBeyond: int64(p.tracker.Beyond()), Lag: -1,
+		Committed: max(p.committed, p.floor), DoneBeyond: int64(p.tracker.Beyond()), Lag: -1,
 		DuplicatesIfKilled: p.repeats(),
 	}
 	if p.fetchErr != nil {
@@ -61,13 +61,36 @@ func (p *partition) report(now time.Time) PartitionReport {
 		r.Oldest = oldest
 		r.OldestAge = p.age(oldest, now)
 	}
-	if p.floor > 0 {
-		r.Committed = max(p.committed, p.floor)
-	}
-	if from := max(r.Committed, p.begin); p.end >= 0 && from >= 0 {
-		r.Lag = max(p.end-from, 0)
+	if p.end >= 0 && p.committed >= 0 {
+		r.Lag = max(p.end-r.Committed, 0)
 	}
 	return r
+}
+
+// repeats is how many records a kill at this moment would repeat at most.
+func (p *partition) repeats() int64 { return p.uncommitted + p.exposed + p.stray + p.active }
+
+// repeatedIfKilled bounds what a kill at this moment would repeat, unlike the figure of
+// Explain, which holds for a kill within a commit interval. It is raised before the effects.
+func (c *Consumer) repeatedIfKilled() (n int64) {
+	c.mu.RLock()
+	defer c.mu.RUnlock() // what is given back moves to owed under it
+	for _, p := range c.parts {
+		n += p.owes()
+	}
+	now := c.now()
+	for _, o := range c.owed {
+		if !o.over(now) {
+			n += o.p.owes()
+		}
+	}
+	return n
+}
+
+func (p *partition) owes() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.repeats()
 }
 
 // age is how long the record at oldest has been the oldest that is not done, as

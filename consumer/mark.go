@@ -23,7 +23,7 @@ func (p *partition) mark() (m mark, ok bool) {
 		return m, false
 	}
 	m, ok = plan(p.tracker, &p.skip, said{
-		committed: p.committed, floor: p.floor, begin: p.begin, metadata: p.sentMap, mapLimit: p.mapLimit, uncommitted: p.uncommitted,
+		committed: p.committed, floor: p.floor, metadata: p.sentMap, mapLimit: p.mapLimit, uncommitted: p.uncommitted,
 	})
 	m.p, m.gen = p, p.gen
 	if ok { // from here on it may be in force, whatever becomes of the answer
@@ -36,7 +36,6 @@ func (p *partition) mark() (m mark, ok bool) {
 type said struct {
 	committed   int64 // the broker's word, -1 for none
 	floor       int64 // what others committed
-	begin       int64 // where to go on when all before it is done, -1 for unknown
 	metadata    string
 	mapLimit    int   // characters; zero for no map
 	uncommitted int64 // records that became done since
@@ -48,15 +47,11 @@ type said struct {
 // behind what was said.
 func plan(t *offset.Tracker, earlier *offset.Map, was said) (m mark, ok bool) {
 	next, epoch, ok := t.Commit()
-	oldest, pending := t.Oldest()
 	if !ok {
-		next, epoch, ok = oldest, -1, pending
-	}
-	if was.begin >= 0 && (!ok || next < was.begin) && (!pending || oldest >= was.begin) {
-		next, epoch, ok = was.begin, -1, true
-	}
-	if !ok {
-		return m, false
+		if next, ok = t.Oldest(); !ok {
+			return m, false
+		}
+		epoch = -1
 	}
 	if next < max(was.committed, was.floor) {
 		return m, false

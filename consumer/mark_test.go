@@ -76,7 +76,7 @@ func plans(f func(done, pushed int, left bool, was said)) {
 				for committed := int64(-1); committed <= 4; committed++ {
 					for floor := range int64(5) {
 						for i := range 4 {
-							f(done&(1<<pushed-1), pushed, left, said{committed: committed, floor: floor, begin: -1, mapLimit: (i & 1) * offset.MetadataLimit, uncommitted: int64(i >> 1)})
+							f(done&(1<<pushed-1), pushed, left, said{committed: committed, floor: floor, mapLimit: (i & 1) * offset.MetadataLimit, uncommitted: int64(i >> 1)})
 						}
 					}
 				}

@@ -24,7 +24,6 @@ type metrics struct {
 	drains     prometheus.Histogram
 	pauses     prometheus.Counter
 	resets     prometheus.Counter
-	missing    prometheus.Counter
 	states     *prometheus.CounterVec
 	deaf       *prometheus.CounterVec
 	decided    *prometheus.CounterVec
@@ -50,7 +49,6 @@ func newMetrics() *metrics {
 		drains:     prometheus.NewHistogram(prometheus.HistogramOpts{Name: "weir_partition_drain_duration_seconds", Help: "Time to finish what revoked partitions had started, and to commit it.", Buckets: seconds}),
 		pauses:     prometheus.NewCounter(prometheus.CounterOpts{Name: "weir_partition_pauses_total", Help: "Times that fetching of a partition was paused."}),
 		resets:     prometheus.NewCounter(prometheus.CounterOpts{Name: "weir_partition_resets_total", Help: "Times that a partition's log was found rewritten or cut."}),
-		missing:    prometheus.NewCounter(prometheus.CounterOpts{Name: "weir_partition_missing_offsets_total", Help: "Offsets that the broker had deleted before they were read."}),
 		deaf:       counter("weir_limit_deaf_calls_total", "Calls that went on long after their time was up, by where: handler, or sink and its name.", "step"),
 		decided:    counter("weir_limit_decisions_total", "Decisions of the limiter of a sink, by reason.", "sink", "reason"),
 		states:     counter("weir_poll_state_changes_total", "Changes of the pressure state, by the state entered.", "state"),
@@ -59,7 +57,7 @@ func newMetrics() *metrics {
 
 func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{m.retries, m.writes, m.writeTime, m.writeSize, m.handleTime, m.handleErrs, m.deads,
-		m.commits, m.commitTime, m.drains, m.pauses, m.resets, m.missing, m.states, m.deaf, m.decided}
+		m.commits, m.commitTime, m.drains, m.pauses, m.resets, m.states, m.deaf, m.decided}
 }
 
 func (m *metrics) wrote(sink string, v flow.Verdict, messages int, took time.Duration) {

@@ -57,29 +57,24 @@ type partition struct {
 	pushedTo  uint64 // one above the newest seq
 	pushedWas uint64 // pushedTo a housekeeping round ago
 
-	committed      int64 // the broker's word, -1 for none
-	begin          int64 // where to go on before anything is done, -1 for unknown
-	committedEpoch int32 // the leader epoch that came with the commit at the assignment
-	floor          int64 // what others committed while the group was without us
-	sentMap        string
-	mapWhole       bool
-	mapLimit       int       // how long a map the broker takes, as far as we know
-	gone           bool      // the topic is another one now: nothing is committed
-	end            int64     // the log's end as of the last fetch, -1 for unknown
-	uncommitted    int64     // records that had their effect since the last commit that covered them
-	exposed        int64     // earlier ones that the commit under way, or without an answer, covers no more
-	stray          int64     // that had or may have had their effect, and that we commit no more
-	oldestOffset   int64     // as last reported
-	oldestSince    time.Time // when it became the oldest
-	state          State     // fetching, as decided by pressure
-	pausedAt       time.Time // when it was paused last
-	over           bool      // more than its share was held, and has not fallen to half of it
-	reasons        []string
-	failure        error     // a fatal fetch error
-	fetchErr       error     // of the last fetch; the client tries again
-	looking        bool      // into an offset that is said to be out of range
-	again          bool      // that was said again meanwhile
-	beyondSince    time.Time // when that was first found beyond the end of the log
+	committed    int64 // the broker's word, -1 for none
+	floor        int64 // what others committed while the group was without us
+	sentMap      string
+	mapWhole     bool
+	mapLimit     int       // how long a map the broker takes, as far as we know
+	gone         bool      // the topic is another one now: nothing is committed
+	end          int64     // the log's end as of the last fetch, -1 for unknown
+	uncommitted  int64     // records that had their effect since the last commit that covered them
+	exposed      int64     // earlier ones that the commit under way, or without an answer, covers no more
+	stray        int64     // that had or may have had their effect, and that we commit no more
+	oldestOffset int64     // as last reported
+	oldestSince  time.Time // when it became the oldest
+	state        State     // fetching, as decided by pressure
+	pausedAt     time.Time // when it was paused last
+	over         bool      // more than its share was held, and has not fallen to half of it
+	reasons      []string
+	failure      error // a fatal fetch error
+	fetchErr     error // of the last fetch; the client tries again
 
 	offered bool // in the crew's queue; guarded by the crew's mu
 }
@@ -87,7 +82,7 @@ type partition struct {
 func newPartition(ctx context.Context, c *Consumer, id tp) *partition {
 	p := &partition{
 		tp: id, now: c.now, seed: c.seed, keyed: c.laneMode == lane.Keyed, tracker: offset.NewTracker(),
-		tenants: c.tenants, lanes: c.tenants.lanes(c.laneMode), committed: -1, end: -1, begin: -1,
+		tenants: c.tenants, lanes: c.tenants.lanes(c.laneMode), committed: -1, end: -1,
 		drained: make(chan struct{}), state: StateOpen, mapWhole: true,
 		mapLimit: offset.MetadataLimit,
 	}
@@ -104,7 +99,6 @@ type pushed struct {
 	bytes, records   int64
 	skipped, dropped int
 	ready, reset     bool
-	behind           bool // what was fetched lies before the commit
 }
 
 // push takes fetched records. They are dropped when the partition is not ours
@@ -119,8 +113,8 @@ func (p *partition) push(recs []*kgo.Record, end int64) (r pushed) {
 	}
 	last, epoch, any := p.tracker.Last()
 	if !any && len(recs) > 0 && recs[0].Offset < p.committed {
-		r.dropped, r.behind = len(recs), true // the client went back: outOfRange finds out whether it had to
-		return r
+		p.reset() // what was committed lies beyond the log's end: it is another log
+		r.reset = true
 	}
 	for i, rec := range recs {
 		if any && rec.Offset <= last {
@@ -178,7 +172,7 @@ func (p *partition) reset() (bytes, records int64) {
 	bytes, records = p.dropQueued()
 	p.tracker = offset.NewTracker()
 	p.skip = offset.Map{}
-	p.committed, p.begin, p.committedEpoch, p.floor, p.sentMap = -1, -1, -1, 0, ""
+	p.committed, p.floor, p.sentMap = -1, 0, ""
 	p.oldestSince = time.Time{}
 	p.clonedTo, p.pushedTo, p.pushedWas = 0, 0, 0
 	return bytes, records

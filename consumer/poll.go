@@ -3,7 +3,6 @@ package consumer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -140,7 +139,6 @@ func (c *Consumer) push(id tp, fp *kgo.FetchPartition) {
 		c.totals.dropped.Add(int64(len(fp.Records)))
 		return
 	}
-	c.noteDeleted(p, fp.LogStartOffset)
 	r := p.push(fp.Records, fp.HighWatermark)
 	held := c.held.Add(r.bytes)
 	c.heldRecords.Add(r.records)
@@ -148,9 +146,6 @@ func (c *Consumer) push(id tp, fp *kgo.FetchPartition) {
 	c.totals.skipped.Add(int64(r.skipped))
 	c.totals.dropped.Add(int64(r.dropped))
 	c.noteMax(held)
-	if r.behind {
-		c.outOfRange(p)
-	}
 	if r.reset {
 		c.log.Warn("the log was rewritten; starting over from the first new record", "topic", id.topic, "partition", id.partition)
 		c.metrics.resets.Inc()
@@ -174,13 +169,12 @@ func (c *Consumer) fetchError(topic string, fp *kgo.FetchPartition) {
 		c.log.Warn("group session ended, joining again", "err", fp.Err)
 	case errors.As(fp.Err, &loss):
 		// Records of the rewritten log carry a higher leader epoch, which push
-		// sees; until they come, what is in flight finishes. If the word was false, the same
-		// records come again, and push knows them.
+		// sees; until they come, what is in flight finishes.
 		c.log.Error("records were lost on the broker", "topic", topic, "partition", fp.Partition,
 			"consumed_to", loss.ConsumedTo, "reset_to", loss.ResetTo, "err", fp.Err)
+		c.metrics.resets.Inc()
 	case errors.As(fp.Err, &bomb):
-		c.failPartition(tp{topic, fp.Partition}, fmt.Errorf("a batch is larger than a quarter of memory, %s, when decompressed; nothing of it is lost: raise memory: %w",
-			Bytes(c.mostBatch()), fp.Err))
+		c.failPartition(tp{topic, fp.Partition}, fp.Err)
 	case isUnknownTopicID(fp.Err):
 		c.recreated(topic)
 	default:

@@ -46,7 +46,7 @@ func (c *Consumer) assigned(_ context.Context, _ *kgo.Client, m map[string][]int
 // fetched reads what earlier owners did beyond what they committed. It runs
 // after assigned and before the first record.
 func (c *Consumer) fetched(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
-	take := func(topic string, part int32, at int64, epoch int32, metadata *string) {
+	take := func(topic string, part int32, at int64, metadata *string) {
 		p := c.partition(tp{topic, part})
 		if p == nil || at < 0 {
 			return
@@ -54,7 +54,7 @@ func (c *Consumer) fetched(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFe
 		crash.At(crash.OffsetsFetched)
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.committed, p.committedEpoch, p.begin = at, epoch, -1
+		p.committed = at
 		p.skip, p.sentMap = offset.Map{}, "" // of a fetch that was cut short
 		if metadata == nil || *metadata == "" {
 			return
@@ -70,13 +70,13 @@ func (c *Consumer) fetched(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFe
 	for _, g := range resp.Groups {
 		for _, t := range g.Topics {
 			for _, part := range t.Partitions {
-				take(t.Topic, part.Partition, part.Offset, part.LeaderEpoch, part.Metadata)
+				take(t.Topic, part.Partition, part.Offset, part.Metadata)
 			}
 		}
 	}
 	for _, t := range resp.Topics {
 		for _, part := range t.Partitions {
-			take(t.Topic, part.Partition, part.Offset, part.LeaderEpoch, part.Metadata)
+			take(t.Topic, part.Partition, part.Offset, part.Metadata)
 		}
 	}
 	return nil
