@@ -12,32 +12,24 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/weir-kafka/weir/consumer/internal/offset"
 	"github.com/weir-kafka/weir/internal/crash"
 )
 
-// errShorter asks for another commit: the broker refused the map, and a shorter one or
-// none is next.
-var errShorter = errors.New("the completion map is too long for the broker")
-
-// commitDone is told the broker's answer, and returns what is wrong with it.
-func (p *partition) commitDone(m mark, err error) error {
+// committed is told the broker's answer.
+func (p *partition) commitDone(m mark, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.gen != m.gen {
-		return err
+		return
 	}
-	if errors.Is(err, kerr.OffsetMetadataTooLarge) && m.metadata != "" {
-		p.mapLimit = offset.Shorter(len(m.metadata))
-		return errShorter
+	if errors.Is(err, kerr.OffsetMetadataTooLarge) {
+		p.noMap = true
 	}
 	if err != nil {
-		return err
+		return
 	}
-	p.committed, p.sentMap = m.next, m.metadata
-	p.mapWhole = m.whole || p.mapLimit < offset.MetadataLimit // what the broker is short of is no reason to pause
+	p.committed, p.sentMap, p.mapWhole = m.next, m.metadata, m.whole
 	p.uncommitted, p.exposed = p.uncommitted+m.beyond-m.covered, 0
-	return nil
 }
 
 // commitLoop commits while there is progress, until ctx ends.
@@ -114,14 +106,8 @@ func (c *Consumer) commit(ctx context.Context, parts []*partition) error {
 			err = c.send(ctx, parts)
 		}
 	}
-	for n := 0; n < mostShorter && errors.Is(err, errShorter) && ctx.Err() == nil; n++ {
-		err = c.send(ctx, parts) // with a map of half the length: the offset does not wait for it
-	}
 	return err
 }
-
-// mostShorter is how often a map can be halved before there is none.
-const mostShorter = 8
 
 // send is commit under its mutex.
 func (c *Consumer) send(ctx context.Context, parts []*partition) error {
@@ -205,7 +191,8 @@ func (c *Consumer) applyCommit(marks map[tp]mark, req *kmsg.OffsetCommitRequest,
 				continue
 			}
 			answered++
-			e := m.p.commitDone(m, kerr.ErrorForCode(part.ErrorCode))
+			e := kerr.ErrorForCode(part.ErrorCode)
+			m.p.commitDone(m, e)
 			if isGone(e) {
 				c.stopDraining(m.p)
 			}

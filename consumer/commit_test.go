@@ -9,10 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/weir-kafka/weir/consumer"
 	"github.com/weir-kafka/weir/handlers"
@@ -149,52 +146,5 @@ func TestCommitsGoOutAtMostOnceAnInterval(t *testing.T) {
 		if got := l.committed(0); got != 100 {
 			t.Errorf("committed %d, want 100", got)
 		}
-	})
-}
-
-func TestAMapThatIsTooLongForTheBrokerIsShortened(t *testing.T) {
-	inLab(t, 1, func(l *lab) {
-		const most = 100
-		refused := l.cluster.Fault(kfake.Fault{
-			Keys: []kmsg.Key{kmsg.OffsetCommit}, Err: kerr.OffsetMetadataTooLarge, Count: -1,
-			When: func(r kmsg.Request) bool {
-				md := r.(*kmsg.OffsetCommitRequest).Topics[0].Partitions[0].Metadata
-				return md != nil && len(*md) > most
-			},
-		})
-		defer refused.Remove()
-		l.produce(1, 2000, 2000)
-		release := make(chan struct{})
-		cfg := l.config()
-		cfg.Order = consumer.OrderNone
-		l.ledger.unordered = true
-		m := l.run(cfg, l.to(handlers.Func(func(ctx context.Context, rec *handlers.Record, emit handlers.Emit) error {
-			if rec.Offset*2654435761>>7%4 > 0 { // what is done has no pattern that a compressor finds
-				emit(rec.Message())
-				return nil
-			}
-			return stuck(0, rec.Offset, release).Handle(ctx, rec, emit)
-		})), consumer.WithHandlers(1000))
-		last := func() (c kfake.GroupCommit) {
-			if g := l.cluster.GroupInfo(group); g != nil {
-				c = g.Commits[topic][0]
-			}
-			return c
-		}
-		l.until(time.Minute, "most delivered", func() bool { return l.ledger.distinct() > 1000 })
-		time.Sleep(5 * time.Second)
-		if got := last().Metadata; len(got) <= most/3 || len(got) > most {
-			t.Errorf("a map of %d characters is committed, want one close to the %d that the broker takes", len(got), most)
-		}
-		if hits := refused.Hits(); hits == 0 || hits > 8 {
-			t.Errorf("%d commits were refused, want a few halvings", hits)
-		}
-		if r := m.Explain().Partitions[0]; r.State == consumer.StatePaused || r.DuplicatesIfKilled < 1000 {
-			t.Errorf("state %s, %d duplicates if killed, want it to go on and to count what the map leaves out", r.State, r.DuplicatesIfKilled)
-		}
-		close(release)
-		l.until(time.Minute, "committed", func() bool { return l.committed(0) == 2000 })
-		m.mustEnd()
-		l.settled(1, 2000)
 	})
 }

@@ -23,7 +23,7 @@ func (p *partition) mark() (m mark, ok bool) {
 		return m, false
 	}
 	m, ok = plan(p.tracker, &p.skip, said{
-		committed: p.committed, floor: p.floor, metadata: p.sentMap, mapLimit: p.mapLimit, uncommitted: p.uncommitted,
+		committed: p.committed, floor: p.floor, metadata: p.sentMap, noMap: p.noMap, uncommitted: p.uncommitted,
 	})
 	m.p, m.gen = p, p.gen
 	if ok { // from here on it may be in force, whatever becomes of the answer
@@ -37,7 +37,7 @@ type said struct {
 	committed   int64 // the broker's word, -1 for none
 	floor       int64 // what others committed
 	metadata    string
-	mapLimit    int   // characters; zero for no map
+	noMap       bool  // the broker refused it
 	uncommitted int64 // records that became done since
 }
 
@@ -60,10 +60,10 @@ func plan(t *offset.Tracker, earlier *offset.Map, was said) (m mark, ok bool) {
 	last, lastEpoch, _ := t.Last()
 	left := earlier.After(last, lastEpoch)
 	if beyond := t.Beyond() + left.Count(); beyond > 0 {
-		if m.whole = false; was.mapLimit > 0 {
-			m.metadata, m.whole = t.Map(next, was.mapLimit, left)
+		if !was.noMap {
+			m.metadata, m.whole = t.Map(next, offset.MetadataLimit, left)
 		}
-		if !m.whole {
+		if was.noMap || !m.whole {
 			m.beyond = int64(beyond)
 		}
 	}

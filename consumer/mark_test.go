@@ -76,7 +76,7 @@ func plans(f func(done, pushed int, left bool, was said)) {
 				for committed := int64(-1); committed <= 4; committed++ {
 					for floor := range int64(5) {
 						for i := range 4 {
-							f(done&(1<<pushed-1), pushed, left, said{committed: committed, floor: floor, mapLimit: (i & 1) * offset.MetadataLimit, uncommitted: int64(i >> 1)})
+							f(done&(1<<pushed-1), pushed, left, said{committed: committed, floor: floor, noMap: i&1 == 0, uncommitted: int64(i >> 1)})
 						}
 					}
 				}
@@ -117,7 +117,7 @@ func TestCommitsArePlannedAsByHand(t *testing.T) {
 		}
 		got, ok := plan(tr, skip, was)
 		next := int64(first)
-		withMap := beyond > 0 && was.mapLimit > 0
+		withMap := beyond > 0 && !was.noMap
 		want := pushed > 0 && next >= was.committed && next >= was.floor &&
 			(next > was.committed || withMap && was.uncommitted > 0)
 		if ok != want {
@@ -129,7 +129,7 @@ func TestCommitsArePlannedAsByHand(t *testing.T) {
 		if got.next != next || got.covered != was.uncommitted {
 			t.Fatalf("done %04b of %d, %+v: next %d, want %d", done, pushed, was, got.next, next)
 		}
-		if was.mapLimit == 0 && got.beyond != int64(beyond) || was.mapLimit > 0 && got.beyond != 0 {
+		if was.noMap && got.beyond != int64(beyond) || !was.noMap && got.beyond != 0 {
 			t.Fatalf("done %04b of %d, %+v: %d beyond that no map holds, of %d", done, pushed, was, got.beyond, beyond)
 		}
 		checkPlanned(t, got, done, pushed, beyond, left)

@@ -61,7 +61,7 @@ type partition struct {
 	floor        int64 // what others committed while the group was without us
 	sentMap      string
 	mapWhole     bool
-	mapLimit     int       // how long a map the broker takes, as far as we know
+	noMap        bool      // the broker refused the map
 	gone         bool      // the topic is another one now: nothing is committed
 	end          int64     // the log's end as of the last fetch, -1 for unknown
 	uncommitted  int64     // records that had their effect since the last commit that covered them
@@ -84,7 +84,6 @@ func newPartition(ctx context.Context, c *Consumer, id tp) *partition {
 		tp: id, now: c.now, seed: c.seed, keyed: c.laneMode == lane.Keyed, tracker: offset.NewTracker(),
 		tenants: c.tenants, lanes: c.tenants.lanes(c.laneMode), committed: -1, end: -1,
 		drained: make(chan struct{}), state: StateOpen, mapWhole: true,
-		mapLimit: offset.MetadataLimit,
 	}
 	p.ctx, p.cancel = context.WithCancel(ctx)
 	return p

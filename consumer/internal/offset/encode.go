@@ -35,10 +35,6 @@ const (
 	// (offset.metadata.max.bytes), brokers of others count bytes.
 	MetadataLimit = 4000
 
-	// leastLimit is the length of the shortest map that says anything: 28 characters
-	// are its frame at an offset of a million.
-	leastLimit = 40
-
 	// maxSpan bounds what a reader believes.
 	maxSpan = 1 << 26
 	// maxBody bounds what a deflated body may become.
@@ -86,15 +82,6 @@ func (t *Tracker) Map(base int64, limit int, left Map) (metadata string, whole b
 		}
 	}
 	return best, false
-}
-
-// Shorter returns the limit to try once a broker has refused a map of n characters: half
-// of that, so that a few tries find what it takes, and zero when that would say nothing.
-func Shorter(n int) int {
-	if n /= 2; n >= leastLimit {
-		return n
-	}
-	return 0
 }
 
 // maxRuns bounds the work of one map: more runs than this do not fit, since a run
