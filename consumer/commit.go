@@ -29,7 +29,7 @@ func (p *partition) commitDone(m mark, err error) {
 		return
 	}
 	p.committed, p.sentMap, p.mapWhole = m.next, m.metadata, m.whole
-	p.uncommitted, p.exposed = p.uncommitted+m.beyond-m.covered, 0
+	p.uncommitted += m.beyond - m.covered
 }
 
 // commitLoop commits while there is progress, until ctx ends.

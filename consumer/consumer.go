@@ -62,7 +62,6 @@ type Consumer struct {
 
 	mu    sync.RWMutex
 	parts map[tp]*partition
-	owed  []owed
 
 	held        atomic.Int64
 	heldRecords atomic.Int64

@@ -28,6 +28,16 @@ func crashWrite(ctx context.Context, s *writeStage) context.Context {
 	}})
 }
 
+// repeatedIfKilled is exact for this moment, unlike the bound that Explain gives for
+// a kill that comes within a commit interval.
+func (c *Consumer) repeatedIfKilled() (n int64) {
+	now := time.Now()
+	for _, p := range c.partitions() {
+		n += p.report(now).DuplicatesIfKilled
+	}
+	return n
+}
+
 // overloaded holds the stages that answered last that they are overloaded: one call
 // finds out when that is over.
 var overloaded sync.Map //nolint:gochecknoglobals // of a process that is made to end

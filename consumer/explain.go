@@ -33,9 +33,11 @@ func (c *Consumer) Explain() Report {
 	}
 	now := c.now()
 	for _, p := range c.partitions() {
-		r.Partitions = append(r.Partitions, p.report(now))
+		pr := p.report(now)
+		r.DuplicatesIfKilled += pr.DuplicatesIfKilled
+		r.Partitions = append(r.Partitions, pr)
 	}
-	r.DuplicatesIfKilled = c.repeatedIfKilled() + c.commitPace.ahead(c.totals.done.Load())
+	r.DuplicatesIfKilled += c.commitPace.ahead(c.totals.done.Load())
 	r.Tenants = c.tenants.report()
 	t := &c.totals
 	r.Totals = Totals{
@@ -52,7 +54,7 @@ func (p *partition) report(now time.Time) PartitionReport {
 		Topic: p.topic, Partition: p.partition, State: p.state, Reasons: append([]string{}, p.reasons...),
 		Oldest: -1, LanesBusy: p.lanes.Busy(), HeldRecords: p.records, HeldBytes: p.held,
 		Committed: max(p.committed, p.floor), DoneBeyond: int64(p.tracker.Beyond()), Lag: -1,
-		DuplicatesIfKilled: p.repeats(),
+		DuplicatesIfKilled: p.uncommitted + p.active,
 	}
 	if p.fetchErr != nil {
 		r.Reasons = append(r.Reasons, "fetch: "+p.fetchErr.Error())
@@ -65,32 +67,6 @@ func (p *partition) report(now time.Time) PartitionReport {
 		r.Lag = max(p.end-r.Committed, 0)
 	}
 	return r
-}
-
-// repeats is how many records a kill at this moment would repeat at most.
-func (p *partition) repeats() int64 { return p.uncommitted + p.exposed + p.stray + p.active }
-
-// repeatedIfKilled bounds what a kill at this moment would repeat, unlike the figure of
-// Explain, which holds for a kill within a commit interval. It is raised before the effects.
-func (c *Consumer) repeatedIfKilled() (n int64) {
-	c.mu.RLock()
-	defer c.mu.RUnlock() // what is given back moves to owed under it
-	for _, p := range c.parts {
-		n += p.owes()
-	}
-	now := c.now()
-	for _, o := range c.owed {
-		if !o.over(now) {
-			n += o.p.owes()
-		}
-	}
-	return n
-}
-
-func (p *partition) owes() int64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.repeats()
 }
 
 // age is how long the record at oldest has been the oldest that is not done, as

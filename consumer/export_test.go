@@ -15,6 +15,3 @@ func (c *Consumer) TenantCounts() (waiting, handling int, out int64) {
 	}
 	return waiting, handling, out
 }
-
-// RepeatedIfKilled returns the bound for a kill at this moment.
-func (c *Consumer) RepeatedIfKilled() int64 { return c.repeatedIfKilled() }

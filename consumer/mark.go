@@ -26,9 +26,6 @@ func (p *partition) mark() (m mark, ok bool) {
 		committed: p.committed, floor: p.floor, metadata: p.sentMap, noMap: p.noMap, uncommitted: p.uncommitted,
 	})
 	m.p, m.gen = p, p.gen
-	if ok { // from here on it may be in force, whatever becomes of the answer
-		p.exposed = max(p.exposed, m.beyond-m.covered)
-	}
 	return m, ok
 }
 

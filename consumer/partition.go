@@ -64,9 +64,7 @@ type partition struct {
 	noMap        bool      // the broker refused the map
 	gone         bool      // the topic is another one now: nothing is committed
 	end          int64     // the log's end as of the last fetch, -1 for unknown
-	uncommitted  int64     // records that had their effect since the last commit that covered them
-	exposed      int64     // earlier ones that the commit under way, or without an answer, covers no more
-	stray        int64     // that had or may have had their effect, and that we commit no more
+	uncommitted  int64     // records that became done since the last commit that covered them
 	oldestOffset int64     // as last reported
 	oldestSince  time.Time // when it became the oldest
 	state        State     // fetching, as decided by pressure
@@ -171,7 +169,7 @@ func (p *partition) reset() (bytes, records int64) {
 	bytes, records = p.dropQueued()
 	p.tracker = offset.NewTracker()
 	p.skip = offset.Map{}
-	p.committed, p.floor, p.sentMap = -1, 0, ""
+	p.committed, p.floor, p.sentMap, p.uncommitted = -1, 0, "", 0
 	p.oldestSince = time.Time{}
 	p.clonedTo, p.pushedTo, p.pushedWas = 0, 0, 0
 	return bytes, records

@@ -32,7 +32,6 @@ func (c *Consumer) assigned(_ context.Context, _ *kgo.Client, m map[string][]int
 			if old := c.parts[id]; old != nil {
 				bytes, records, _ := old.kill(lost)
 				c.free(bytes, records)
-				c.owe(old)
 			}
 			c.parts[id] = newPartition(c.work, c, id)
 		}

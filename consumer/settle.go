@@ -44,9 +44,9 @@ func (p *partition) batchEnded(b *batch, s *settled) {
 		for i := range b.taken {
 			p.tracker.Done(b.taken[i].Item.seq)
 		}
+		p.uncommitted += n
 		s.done += n
 	}
-	p.leaves(b, n, true)
 	for i := range b.taken {
 		s.bytes += int64(b.taken[i].Size)
 	}
@@ -183,9 +183,9 @@ func (p *partition) recordEnded(b *batch, i int, done bool, s *settled) {
 	t := &b.taken[i]
 	if done && b.gen == p.gen && p.life <= draining {
 		p.tracker.Done(t.Item.seq)
+		p.uncommitted++
 		s.done++
 	}
-	p.leaves(b, 1, done)
 	p.free(b, i, s)
 	g := &b.groups[b.states[i].group]
 	if !done && g.next != nil {
@@ -193,17 +193,6 @@ func (p *partition) recordEnded(b *batch, i int, done bool, s *settled) {
 	}
 	if g.left--; g.left == 0 {
 		p.groupEnded(b, g, s)
-	}
-}
-
-// leaves counts records that are in flight no more as ones that a kill repeats,
-// with one mu: between the two counts nobody can look. What is not done may have
-// been written all the same, and what a reset found in flight is there already.
-func (p *partition) leaves(b *batch, n int64, done bool) {
-	if p.life <= draining && (done || b.gen != p.gen) {
-		p.uncommitted += n
-	} else {
-		p.stray += n
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -56,35 +55,10 @@ func (c *Consumer) forget(parts []*partition) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, p := range parts {
-		c.owe(p)
 		if c.parts[p.tp] == p {
 			delete(c.parts, p.tp)
 		}
 	}
-}
-
-// owed is a partition that is not ours any more, and whose effects its next owner
-// repeats unless they were committed.
-type owed struct {
-	p     *partition
-	until time.Time
-}
-
-// owe keeps a partition that is given back in the count of what is repeated. By the
-// end of a session timeout its next owner is there; until its own calls have ended,
-// they may still have their effects. Under mu.
-func (c *Consumer) owe(p *partition) {
-	now := c.now()
-	c.owed = slices.DeleteFunc(c.owed, func(o owed) bool { return o.p == p || o.over(now) })
-	if p.owes() > 0 {
-		c.owed = append(c.owed, owed{p, now.Add(c.cfg.Kafka.SessionTimeout)})
-	}
-}
-
-func (o owed) over(now time.Time) bool {
-	o.p.mu.Lock()
-	defer o.p.mu.Unlock()
-	return o.p.active == 0 && now.After(o.until)
 }
 
 func names(m map[string][]int32) []string {

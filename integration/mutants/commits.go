@@ -79,7 +79,8 @@ func ofCommits() []mutant {
 		{
 			name: "duplicates-never-counted", stands: "I4", what: "duplicates_if_killed leaves out what is done and in flight",
 			edits: []edit{
-				{"consumer/explain.go", "	r.DuplicatesIfKilled = c.repeatedIfKilled() + c.commitPace.ahead(c.totals.done.Load())\n", ""},
+				{"consumer/explain.go", "		DuplicatesIfKilled: p.uncommitted + p.active,\n", ""},
+				{"consumer/explain.go", "	r.DuplicatesIfKilled += c.commitPace.ahead(c.totals.done.Load())\n", ""},
 			},
 		},
 		{
