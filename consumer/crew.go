@@ -11,7 +11,8 @@ import (
 // crew is the workers of the handler stage. A worker takes a batch, calls the
 // handler for each record and hands the messages on. There are as many workers
 // as the work needs: as many as processors for a handler that computes, more
-// while a handler waits for something, never more than most.
+// while a handler waits for something, never more than most. Those are let go again
+// when it no longer waits.
 type crew struct {
 	c     *Consumer
 	most  int
@@ -78,7 +79,8 @@ func (w *crew) staff(ctx context.Context) {
 func (w *crew) slow() bool { return w.perRecord.Load() > int64(slowRecord) }
 
 // next waits for a partition with work; false once the crew is closed, or when
-// there are more workers than may be because one has come back from a deaf call.
+// there are more workers than may be because one has come back from a deaf call,
+// or more than a handler that computes has work for.
 func (w *crew) next() (p *partition, reserved int64, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -87,6 +89,11 @@ func (w *crew) next() (p *partition, reserved int64, ok bool) {
 		return nil, 0, false
 	}
 	for !w.closed && (w.queue.len() == 0 || !w.reserve(&reserved)) {
+		if w.queue.len() == 0 && w.idle >= runtime.GOMAXPROCS(0) && !w.slow() {
+			w.workers--
+			w.wake.Signal() // one that waits may be too many as well
+			return nil, 0, false
+		}
 		w.idle++
 		w.wake.Wait()
 		w.idle--

@@ -15,3 +15,10 @@ func (c *Consumer) TenantCounts() (waiting, handling int, out int64) {
 	}
 	return waiting, handling, out
 }
+
+// Workers returns how many workers the handler stage has.
+func (c *Consumer) Workers() int {
+	c.crew.mu.Lock()
+	defer c.crew.mu.Unlock()
+	return c.crew.workers
+}
