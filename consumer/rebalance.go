@@ -166,7 +166,7 @@ func (c *Consumer) drain(ctx context.Context, parts []*partition, why string) {
 	if !inTime || err != nil {
 		log = c.log.Warn
 	}
-	log("partitions drained", "why", why, "partitions", len(parts), "dropped", dropped, "abandoned", abandoned,
+	log("partitions drained", "why", why, "partitions", names(byTopic(parts)), "dropped", dropped, "abandoned", abandoned,
 		"waited", waited, "committed", err == nil, "took", c.now().Sub(start), "err", err)
 }
 

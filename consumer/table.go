@@ -3,6 +3,7 @@ package consumer
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -61,14 +62,30 @@ func (c *Consumer) forget(parts []*partition) {
 	}
 }
 
+// byTopic is parts in the client's form.
+func byTopic(parts []*partition) map[string][]int32 {
+	m := make(map[string][]int32)
+	for _, p := range parts {
+		m[p.topic] = append(m[p.topic], p.partition)
+	}
+	return m
+}
+
+// mostNames is how many partitions one line of the log names.
+const mostNames = 20
+
+// names is partitions as the log names them, in order: of many the first, and how
+// many more.
 func names(m map[string][]int32) []string {
 	var out []string
-	for topic, ps := range m {
-		for _, n := range ps {
+	for _, topic := range slices.Sorted(maps.Keys(m)) {
+		for _, n := range slices.Sorted(slices.Values(m[topic])) {
 			out = append(out, fmt.Sprintf("%s/%d", topic, n))
 		}
 	}
-	slices.Sort(out)
+	if more := len(out) - mostNames; more > 0 {
+		out = append(out[:mostNames], fmt.Sprintf("and %d more", more))
+	}
 	return out
 }
 

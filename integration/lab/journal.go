@@ -29,22 +29,14 @@ type entry struct {
 	Time       time.Time       `json:"time"`
 	Message    string          `json:"msg"`
 	Metrics    string          `json:"metrics"`
-	Why        string          `json:"why"`
 	Topic      string          `json:"topic"`
 	Partition  int32           `json:"partition"`
-	Partitions json.RawMessage `json:"partitions"` // their names, or how many
+	Partitions json.RawMessage `json:"partitions"` // their names, or of other lines how many
 	Abandoned  int64           `json:"abandoned"`
 	Waited     time.Duration   `json:"waited"`
 	Committed  bool            `json:"committed"`
 
 	member *Member
-}
-
-// drain is partitions that a member has given back, of which its log does not say
-// which: it shows when the next owner has them.
-type drain struct {
-	left  int
-	clean bool
 }
 
 func (j *journal) add(m *Member) {
@@ -134,40 +126,14 @@ func (j *journal) apply(e entry) {
 		admin := strings.TrimSuffix(e.Metrics, "/metrics")
 		m.admin.Store(&admin)
 	case "partitions assigned":
-		for _, p := range named(e.Partitions) {
-			j.resolve(p)
-			j.sessions.Assign(m.N, p)
-		}
+		j.sessions.Assign(m.N, named(e.Partitions)...)
 	case "partitions lost; what was in flight may be repeated by their new owner":
 		j.sessions.Lose(m.N, named(e.Partitions)...)
 	case "partition lost while it was drained":
-		m.lostInDrain++
 		j.sessions.Lose(m.N, ledger.Partition{Topic: e.Topic, Partition: e.Partition})
 	case "partitions drained":
 		clean := e.Committed && (e.Abandoned == 0 || e.Waited < drainTime*4/5)
-		if e.Why == "shutdown" {
-			j.sessions.Revoke(m.N, clean, j.sessions.Held(m.N)...)
-			return
-		}
-		n, _ := strconv.Atoi(string(e.Partitions))
-		if n -= m.lostInDrain; n > 0 {
-			m.drains = append(m.drains, drain{n, clean})
-		}
-		m.lostInDrain = 0
-	}
-}
-
-// resolve ends the session in p of whoever has given back partitions, p among
-// them: it has another owner now.
-func (j *journal) resolve(p ledger.Partition) {
-	for _, m := range j.members {
-		if len(m.drains) == 0 || !slices.Contains(j.sessions.Held(m.N), p) {
-			continue
-		}
-		j.sessions.Revoke(m.N, m.drains[0].clean, p)
-		if m.drains[0].left--; m.drains[0].left == 0 {
-			m.drains = m.drains[1:]
-		}
+		j.sessions.Revoke(m.N, clean, named(e.Partitions)...) // of one that was lost meanwhile the session is over
 	}
 }
 

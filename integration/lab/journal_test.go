@@ -58,7 +58,7 @@ func TestASessionEndsBeforeItsSuccessorsBegins(t *testing.T) {
 		l, j, say := logs(t)
 		say(2, 3, `"msg":"partitions assigned","partitions":["in/4"]`)
 		say(1, 1, `"msg":"partitions assigned","partitions":["in/3","in/4"]`)
-		say(1, 2, `"msg":"partitions drained","why":"revoked","partitions":1,`+c.drained)
+		say(1, 2, `"msg":"partitions drained","why":"revoked","partitions":["in/4"],`+c.drained)
 		j.sync()
 		if got := names(l); !slices.Equal(got, c.want) {
 			t.Errorf("%s: got %q, want %q", name, got, c.want)
@@ -72,7 +72,7 @@ func TestAPartitionThatIsLostWhileItIsDrainedIsNotGivenBack(t *testing.T) {
 	say(1, 1, `"msg":"partitions assigned","partitions":["in/3"]`)
 	say(1, 2, `"msg":"partition lost while it was drained","topic":"in","partition":3`)
 	j.sync()
-	say(1, 3, `"msg":"partitions drained","why":"revoked","partitions":1,"committed":true`)
+	say(1, 3, `"msg":"partitions drained","why":"revoked","partitions":["in/3"],"committed":true`)
 	say(1, 4, `"msg":"partitions assigned","partitions":["in/3"]`)
 	say(2, 5, `"msg":"partitions assigned","partitions":["in/3"]`)
 	j.sync()
@@ -86,7 +86,7 @@ func TestAShutdownEndsAllSessions(t *testing.T) {
 	t.Parallel()
 	l, j, say := logs(t)
 	say(1, 1, `"msg":"partitions assigned","partitions":["in/3"]`)
-	say(1, 2, `"msg":"partitions drained","why":"shutdown","partitions":1,"committed":true`)
+	say(1, 2, `"msg":"partitions drained","why":"shutdown","partitions":["in/3"],"committed":true`)
 	j.sync()
 	want := []string{"assigned 1/3 false", "revoked 1/3 true"}
 	if got := names(l); !slices.Equal(got, want) {

@@ -32,12 +32,10 @@ type Member struct {
 	dead bool      // under service.mu
 	died time.Time // the same
 
-	log         *os.File // this and what follows under journal.mu
-	offset      int64
-	rest        []byte
-	lines       []entry
-	drains      []drain
-	lostInDrain int
+	log    *os.File // this and what follows under journal.mu
+	offset int64
+	rest   []byte
+	lines  []entry
 }
 
 // Start starts a member. session is how long it may be silent; env returns what is

@@ -199,7 +199,7 @@ func (j *journal) Handle(_ context.Context, r slog.Record) error {
 			p := ledger.Partition{Topic: attr(r, "topic").String(), Partition: int32(n)} //nolint:gosec // a partition
 			j.m.log.Add(ledger.Event{Kind: ledger.Reset, Instance: j.m.n, Partition: p})
 		}
-	case "partitions drained": // it names none: those that it does not report any more
+	case "partitions drained": // those that it does not report any more: one may be its own again by now
 		// Giving up before the time is over is no excuse for what is left. When it is
 		// over, something may be done between the commit and the end: then nothing is
 		// left, and it is not committed either.
