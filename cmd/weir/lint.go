@@ -60,6 +60,6 @@ func lintCmd() *cobra.Command {
 	cmd.Flags().StringArrayVar(&set, "set", nil, "set a value over file and environment, as path=value; may be repeated")
 	cmd.Flags().BoolVar(&show, "print", false, "print on standard output what is in force after all layers, without secrets")
 	cmd.Flags().BoolVar(&live, "live", false, "also check topics, dead-letter topic, group and permissions on the cluster, and whether sinks answer")
-	cmd.Flags().DurationVar(&wait, "wait", 10*time.Second, "how long --live waits for answers")
+	cmd.Flags().DurationVar(&wait, "wait", 10*time.Second, "how long --live waits for the cluster, and then for the sinks")
 	return cmd
 }

@@ -20,9 +20,10 @@ import (
 	"github.com/weir-kafka/weir/sink"
 )
 
-// lintLive asks the cluster and the sinks. It changes nothing there.
+// lintLive asks the cluster, and then the sinks, each for as long as wait. It
+// changes nothing there.
 func lintLive(ctx context.Context, f *config.File, p consumer.Pipeline, wait time.Duration) []string {
-	ctx, cancel := context.WithTimeout(ctx, wait)
+	asked, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	k := f.Consumer.Kafka
 	opts, err := k.ClientOptions()
@@ -34,13 +35,15 @@ func lintLive(ctx context.Context, f *config.File, p consumer.Pipeline, wait tim
 		return []string{err.Error()}
 	}
 	defer cl.Close()
-	if err := cl.Ping(ctx); err != nil {
+	if err := cl.Ping(asked); err != nil {
 		return []string{fmt.Sprintf("kafka.brokers: no broker of %s answers within %s: %v", strings.Join(k.Brokers, ", "), wait, err)}
 	}
-	l := &live{cl: cl, file: f}
-	l.topics(ctx)
-	l.group(ctx, k.Group)
+	l := &live{cl: cl, file: f, wait: wait}
+	l.topics(asked)
+	l.group(asked, k.Group)
 	if len(l.problems) == 0 { // a sink whose topic is missing would only say so again
+		ctx, cancel := context.WithTimeout(ctx, wait)
+		defer cancel()
 		l.sinks(ctx, p)
 	}
 	return l.problems
@@ -50,6 +53,7 @@ func lintLive(ctx context.Context, f *config.File, p consumer.Pipeline, wait tim
 type live struct {
 	cl       *kgo.Client
 	file     *config.File
+	wait     time.Duration
 	problems []string
 }
 
@@ -120,11 +124,13 @@ func (l *live) pattern(there map[string]kmsg.MetadataResponseTopic) {
 
 // group checks that the group is one of consumers and may be joined.
 func (l *live) group(ctx context.Context, group string) {
-	gs, err := kadm.NewClient(l.cl).DescribeGroups(ctx, group)
-	if err == nil && gs[group].Err != nil {
-		err = gs[group].Err
-	}
+	g, err := l.describe(ctx, group)
 	switch {
+	case kerr.IsRetriable(err):
+		code, _ := errors.AsType[*kerr.Error](err)
+		l.fail("kafka.group", "group %q has no coordinator within %s: %v; a fresh cluster creates the topic __consumer_offsets first: "+
+			"give it time with --wait, or see in the brokers' logs whether offsets.topic.replication.factor asks for more brokers than there are", group, l.wait, code)
+		return
 	case errors.Is(err, kerr.GroupAuthorizationFailed):
 		l.fail("kafka.group", "this user may not describe group %q; allow the operation READ", group)
 		return
@@ -132,7 +138,7 @@ func (l *live) group(ctx context.Context, group string) {
 		l.fail("kafka.group", "%s: %v", group, err)
 		return
 	}
-	if t := gs[group].ProtocolType; t != "" && t != "consumer" {
+	if t := g.ProtocolType; t != "" && t != "consumer" {
 		l.fail("kafka.group", "%q is not a group of consumers but of protocol %q; choose another", group, t)
 	}
 	// A heartbeat of a member that does not exist changes nothing, needs what a join
@@ -145,6 +151,31 @@ func (l *live) group(ctx context.Context, group string) {
 	}
 	if errors.Is(err, kerr.GroupAuthorizationFailed) {
 		l.fail("kafka.group", "this user may not read group %q; allow the operation READ", group)
+	}
+}
+
+// askAgain is how long to wait after an answer that may soon be another.
+const askAgain = 250 * time.Millisecond
+
+// describe asks for the group until the answer is final: before the first group of
+// a cluster has a coordinator a topic is created, which takes seconds.
+func (l *live) describe(ctx context.Context, group string) (g kadm.DescribedGroup, err error) {
+	for {
+		gs, e := kadm.NewClient(l.cl).DescribeGroups(ctx, group)
+		if e == nil {
+			g, e = gs[group], gs[group].Err
+		}
+		if ctx.Err() != nil && err != nil { // the answer before says more than that the time is up
+			return g, err
+		}
+		if err = e; !kerr.IsRetriable(err) {
+			return g, err
+		}
+		select {
+		case <-time.After(askAgain):
+		case <-ctx.Done():
+			return g, err
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -18,11 +19,20 @@ import (
 // cluster starts a simulated cluster on loopback.
 func cluster(t *testing.T, opts ...kfake.Opt) string {
 	t.Helper()
+	return clusterWith(t, nil, opts...)
+}
+
+// clusterWith is cluster with a fault.
+func clusterWith(t *testing.T, fault *kfake.Fault, opts ...kfake.Opt) string {
+	t.Helper()
 	c, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1)}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
+	if fault != nil {
+		c.Fault(*fault)
+	}
 	return c.ListenAddrs()[0]
 }
 
@@ -148,6 +158,29 @@ func TestLiveLintShowsNoPassword(t *testing.T) {
 	code, out, errs := weir(t, "lint", "--live", "--wait", "2s", pipelineFile(t, text))
 	if code != exitFailed || strings.Contains(out+errs, "S3NTINEL") {
 		t.Errorf("got exit code %d, want %d and no secret: %s", code, exitFailed, out+errs)
+	}
+}
+
+// On a fresh cluster no group has a coordinator before a topic was created.
+func TestLiveLintWaitsForTheCoordinator(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		fault kfake.Fault
+		want  []string
+	}{
+		"none at first": {kfake.Fault{Keys: []kmsg.Key{kmsg.FindCoordinator}, Err: kerr.CoordinatorNotAvailable, Count: 3}, nil},
+		"none at all": {kfake.Fault{Keys: []kmsg.Key{kmsg.FindCoordinator}, Err: kerr.CoordinatorNotAvailable, Count: -1},
+			[]string{`kafka.group: group "g" has no coordinator within 2s: COORDINATOR_NOT_AVAILABLE`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			addr, wait := clusterWith(t, &tt.fault, kfake.SeedTopics(1, "orders", "out", "orders.dead")), "1m"
+			if tt.want != nil {
+				wait = "2s"
+			}
+			code, out, errs := weir(t, "lint", "--live", "--wait", wait, pipelineFile(t, fmt.Sprintf(livePipeline, addr, "topics: [orders]")))
+			expect(t, tt.want, code, out+errs)
+		})
 	}
 }
 
