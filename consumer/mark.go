@@ -32,7 +32,7 @@ func (p *partition) mark() (m mark, ok bool) {
 // said is what has been committed of a partition.
 type said struct {
 	committed   int64 // the broker's word, -1 for none
-	floor       int64 // what others committed
+	floor       int64 // what others committed, -1 for nothing
 	metadata    string
 	noMap       bool  // the broker refused it
 	uncommitted int64 // records that became done since

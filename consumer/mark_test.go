@@ -74,7 +74,7 @@ func plans(f func(done, pushed int, left bool, was said)) {
 		for pushed := range 5 {
 			for _, left := range []bool{false, true} {
 				for committed := int64(-1); committed <= 4; committed++ {
-					for floor := range int64(5) {
+					for floor := int64(-1); floor <= 4; floor++ {
 						for i := range 4 {
 							f(done&(1<<pushed-1), pushed, left, said{committed: committed, floor: floor, noMap: i&1 == 0, uncommitted: int64(i >> 1)})
 						}

@@ -67,6 +67,21 @@ func TestRecordsDoneBeyondACommitWithoutAMapCountAsDuplicates(t *testing.T) {
 	})
 }
 
+func TestWhileNothingIsCommittedNoOffsetIsReported(t *testing.T) {
+	inLab(t, 1, func(l *lab) {
+		l.produce(1, 10, 1)
+		release := make(chan struct{})
+		m := l.run(l.config(), l.to(stuck(0, 0, release)))
+		l.until(time.Minute, "taken", func() bool { return m.Explain().HeldRecords > 0 })
+		if r := m.Explain().Partitions[0]; r.Committed != -1 || r.Lag != -1 {
+			t.Errorf("committed %d, lag %d, want -1 of both", r.Committed, r.Lag)
+		}
+		close(release)
+		l.until(time.Minute, "committed", func() bool { return m.Explain().Partitions[0].Committed == 10 })
+		m.mustEnd()
+	})
+}
+
 func TestAnUnknownLagIsNotReported(t *testing.T) {
 	inLab(t, 1, func(l *lab) {
 		reg := prometheus.NewRegistry()

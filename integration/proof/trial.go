@@ -333,9 +333,6 @@ func (t *trial) scrape(m *member) {
 		if !ok || int(p.Partition) >= len(ends) {
 			continue
 		}
-		if p.Lag < 0 {
-			p.Committed = -1 // a floor of 0 is all that it knows
-		}
 		lag, in := int64(-1), int64(-1) // nobody knows
 		if rest {
 			in = 0
