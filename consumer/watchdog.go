@@ -56,13 +56,20 @@ func (w *watchdog) silent(limit time.Duration) bool {
 // longestSilence is two heartbeats of a KIP-848 group at a broker's defaults.
 const longestSilence = 10 * time.Second
 
+// mostSilence is for how long the coordinator may be silent before it is looked for.
+// In a short session a heartbeat is due each third of it, and is heard when it is
+// answered: so a third is over between any two. A half leaves an answer half as long
+// as heartbeats are apart, and leaves half a session to find the next coordinator in.
+// In a long one they are 3 s apart, or 5 s in a KIP-848 group, and two of those are enough.
+func (w *watchdog) mostSilence() time.Duration { return min(w.fence.session/2, longestSilence) }
+
 // watchGroup makes the client look at the metadata when the coordinator has been
-// silent for a third of the session: early enough that it is found before the
-// session ends. That costs a request and is harmless where it is wrong: the answer
-// to a join takes as long as the group does.
+// silent for so long that an answer to a heartbeat is missing. That costs a request
+// and is harmless where it is wrong: the answer to a join takes as long as the group
+// does.
 func (c *Consumer) watchGroup() {
 	c.watchdog.fence.say(c.log)
-	if c.watchdog.silent(min(c.cfg.Kafka.SessionTimeout/3, longestSilence)) {
+	if c.watchdog.silent(c.watchdog.mostSilence()) {
 		c.log.Info("the group's coordinator is silent; looking for it again", "group", c.cfg.Kafka.Group)
 		c.client.ForceMetadataRefresh()
 	}

@@ -77,6 +77,35 @@ func TestAMemberWithoutPartitionsFindsTheNextCoordinator(t *testing.T) {
 	}, kfake.NumBrokers(3), kfake.Ports(19092, 19093, 19094))
 }
 
+// Heartbeats of a short session are a third of it apart, and those of a KIP-848 group as
+// far as the broker says; none is answered at once.
+func TestACoordinatorThatAnswersEveryHeartbeatIsNotSilent(t *testing.T) {
+	for _, protocol := range []consumer.Protocol{consumer.ProtocolClassic, consumer.ProtocolConsumer} {
+		for _, session := range []time.Duration{6 * time.Second, 9 * time.Second, 12 * time.Second, 45 * time.Second} {
+			t.Run(string(protocol)+" "+session.String(), func(t *testing.T) {
+				inLab(t, 1, func(l *lab) {
+					for _, key := range []kmsg.Key{kmsg.Heartbeat, kmsg.ConsumerGroupHeartbeat} {
+						l.cluster.ControlKey(int16(key), func(kmsg.Request) (kmsg.Response, error, bool) {
+							l.cluster.KeepControl()
+							time.Sleep(300 * time.Millisecond)
+							return nil, nil, false
+						})
+					}
+					cfg := l.config()
+					cfg.Kafka.Protocol, cfg.Kafka.SessionTimeout = protocol, session
+					var log logbook
+					m := l.run(cfg, l.to(nil), log.logger())
+					time.Sleep(10 * time.Minute)
+					m.mustEnd()
+					if got := log.lines("coordinator is silent"); len(got) > 0 {
+						t.Errorf("said %d times, first: %s", len(got), got[0])
+					}
+				})
+			})
+		}
+	}
+}
+
 // coordinator returns the node that coordinates the group, and its address.
 func (l *lab) coordinator() (int32, string) {
 	l.Helper()
