@@ -1,11 +1,9 @@
 package consumer
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"log/slog"
 	"os"
 	"regexp"
 	"strings"
@@ -56,7 +54,7 @@ func (c *Consumer) clientOptions() ([]kgo.Opt, error) {
 		kgo.FetchMaxBytes(fetch),
 		kgo.FetchMaxPartitionBytes(min(fetch, 1<<20)),
 		kgo.MaxDecompressBatchBytes(int(max(int64(c.cfg.Memory)/4, 4<<20))),
-		kgo.WithLogger(clientLog{c.log}),
+		kgo.WithLogger(&clientLog{log: c.log, now: c.now}),
 		kgo.WithHooks(&c.fetches, &c.watchdog),
 	)
 	if k.Protocol == ProtocolConsumer {
@@ -150,29 +148,4 @@ func validPattern(p string) error {
 		return fmt.Errorf("kafka.pattern: %w", err)
 	}
 	return nil
-}
-
-// clientLog passes the client's log on.
-type clientLog struct{ log *slog.Logger }
-
-// Level asks for what the logger would print, never for the client's debug
-// lines: they are formatted at every poll.
-func (l clientLog) Level() kgo.LogLevel {
-	if l.log.Enabled(context.Background(), slog.LevelDebug) {
-		return kgo.LogLevelInfo
-	}
-	return kgo.LogLevelWarn
-}
-
-// Log implements kgo.Logger.
-func (l clientLog) Log(level kgo.LogLevel, msg string, keyvals ...any) {
-	to := slog.LevelDebug
-	switch level {
-	case kgo.LogLevelError:
-		to = slog.LevelError
-	case kgo.LogLevelWarn:
-		to = slog.LevelWarn
-	case kgo.LogLevelNone, kgo.LogLevelInfo, kgo.LogLevelDebug:
-	}
-	l.log.Log(context.Background(), to, "kafka client: "+msg, keyvals...)
 }

@@ -22,15 +22,17 @@ import (
 type refuser struct {
 	net *kfake.VirtualNetwork
 
-	mu    sync.Mutex
-	dead  string
-	conns []net.Conn
+	mu      sync.Mutex
+	dead    string
+	conns   []net.Conn
+	refused int
 }
 
 func (r *refuser) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if address == r.dead {
+		r.refused++
 		return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
 	}
 	conn, err := r.net.DialContext(ctx, network, address)
@@ -49,6 +51,12 @@ func (r *refuser) die(address string) {
 		_ = conn.Close()
 	}
 	r.conns = nil
+}
+
+func (r *refuser) refusals() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.refused
 }
 
 // The client alone stays with the dead coordinator for ever: docs/upstream.md.
