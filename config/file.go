@@ -53,7 +53,7 @@ type document struct {
 	Kafka          consumer.KafkaConfig  `yaml:"kafka" doc:"Where records come from."`
 	Order          consumer.Order        `yaml:"order" doc:"What stays in order: key (records of one key), partition (all records of a partition) or none."`
 	Tenant         consumer.TenantConfig `yaml:"tenant" doc:"Shares the work among tenants."`
-	Memory         consumer.Bytes        `yaml:"memory" doc:"Budget for everything taken from Kafka and not yet finished, client buffers included. Fetching stops before it is exceeded."`
+	Memory         consumer.Bytes        `yaml:"memory" doc:"Budget for everything taken from Kafka and not yet finished, client buffers included. Fetching stops before it is exceeded. A compressed batch of records that decompresses to more than a quarter of it stops its partition, and the others go on: the log and weir explain say at which offset."`
 	Handlers       []node                `yaml:"handlers" doc:"What a record passes, in order: one kind each. Without any the record is the message."`
 	Sink           node                  `yaml:"sink" doc:"Where messages go: one kind, and limit, timeout and rate."`
 	Sinks          map[string]node       `yaml:"sinks" doc:"Further sinks by name, for messages with that route."`

@@ -53,7 +53,7 @@ func (c *Consumer) clientOptions() ([]kgo.Opt, error) {
 		kgo.FetchMaxWait(fetchWait),
 		kgo.FetchMaxBytes(fetch),
 		kgo.FetchMaxPartitionBytes(min(fetch, 1<<20)),
-		kgo.MaxDecompressBatchBytes(int(max(int64(c.cfg.Memory)/4, 4<<20))),
+		kgo.MaxDecompressBatchBytes(int(c.largestBatch())),
 		kgo.WithLogger(&clientLog{log: c.log, now: c.now}),
 		kgo.WithHooks(&c.fetches, &c.watchdog),
 	)

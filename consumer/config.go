@@ -17,7 +17,7 @@ type Config struct {
 	Kafka  KafkaConfig  `yaml:"kafka" doc:"Where records come from."`
 	Order  Order        `yaml:"order" doc:"What stays in order: key (records of one key), partition (all records of a partition) or none."`
 	Tenant TenantConfig `yaml:"tenant" doc:"Shares the work among tenants."`
-	Memory Bytes        `yaml:"memory" doc:"Budget for everything taken from Kafka and not yet finished, client buffers included. Fetching stops before it is exceeded."`
+	Memory Bytes        `yaml:"memory" doc:"Budget for everything taken from Kafka and not yet finished, client buffers included. Fetching stops before it is exceeded. A compressed batch of records that decompresses to more than a quarter of it stops its partition, and the others go on: the log and weir explain say at which offset."`
 	// Failure.DeadLetter is a live thing and stands in the Pipeline.
 	Attempts int `yaml:"-" doc:"How often a record is tried before it goes to the dead letters."`
 	// HandlerTimeout bounds one call of the handler; a call that fails because of it is

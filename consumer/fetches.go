@@ -1,6 +1,8 @@
 package consumer
 
 import (
+	"fmt"
+	"math"
 	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -46,6 +48,17 @@ const (
 func (c *Consumer) firstFetch() int32 {
 	c.fetches.last = int32(min(max(int64(c.cfg.Memory)/fetchShare/10, leastFetch), mostFetch/4))
 	return c.fetches.last
+}
+
+// largestBatch is the most that a batch may decompress to, so that one alone does not
+// outgrow the budget. The client takes no larger bound than an int32.
+func (c *Consumer) largestBatch() Bytes { return min(c.cfg.Memory/4, math.MaxInt32) }
+
+// tooLarge says in our words what the client stopped a partition for. How large the
+// batch is nobody knows: its decompression ends at the bound.
+func (c *Consumer) tooLarge(e *kgo.ErrDecompressTooLarge) error {
+	return fmt.Errorf("the batch at offset %d decompresses to more than %s, a quarter of memory; start again with more memory, "+
+		"or pass the batch over: set the group's offset of this partition to %d while the group is stopped", e.Offset, c.largestBatch(), e.NextOffset)
 }
 
 // tune sets the size of fetches so that one from each broker costs no more than

@@ -4,6 +4,8 @@ package consumer_test
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -105,6 +107,54 @@ func TestAFetchLargerThanTheBudgetStillFlows(t *testing.T) {
 }
 
 // While partitions are drained the client is not told again and again to pause them.
+// 5 MiB in a quarter of 16 MiB: the partition stops and says where, why and what to
+// do, and the other one goes on.
+func TestABatchLargerThanAQuarterOfTheMemoryStopsItsPartition(t *testing.T) {
+	inLab(t, 2, func(l *lab) {
+		l.client.Close()
+		l.client = l.newClient(kgo.ProducerBatchCompression(kgo.GzipCompression()), kgo.ProducerBatchMaxBytes(6<<20), kgo.BrokerMaxWriteBytes(64<<20))
+		defer l.client.Close()
+		l.produce(2, 10, 1)
+		l.write(&kgo.Record{Topic: topic, Partition: 1, Value: make([]byte, 5<<20)})
+		l.produce(2, 10, 1)
+		cfg := l.config()
+		cfg.Memory = 16 << 20
+		var log logbook
+		m := l.run(cfg, l.to(nil), log.logger())
+		l.until(time.Minute, "one done, the other up to the batch", func() bool { return l.committed(0) == 20 && l.committed(1) == 10 })
+		time.Sleep(time.Minute)
+		p := m.Explain().Partitions[1]
+		want := "failed: the batch at offset 10 decompresses to more than 4MiB, a quarter of memory; start again with more memory, " +
+			"or pass the batch over: set the group's offset of this partition to 11 while the group is stopped"
+		if p.State != consumer.StatePaused || !slices.Contains(p.Reasons, want) {
+			t.Errorf("state %s for %q, want paused for %q", p.State, p.Reasons, want)
+		}
+		if got := log.lines(`msg="partition stopped" topic=in partition=1`); len(got) != 1 || !strings.Contains(got[0], "decompresses to more than 4MiB") {
+			t.Errorf("the log says %q, want it once", got)
+		}
+		m.mustEnd()
+		cfg.Memory = 64 << 20 // the first of the two mends
+		again := l.run(cfg, l.to(nil))
+		l.until(time.Minute, "all delivered", func() bool { return l.committed(1) == 21 })
+		again.mustEnd()
+		if got := l.ledger.distinct(); got != 41 {
+			t.Errorf("%d delivered, want 41", got)
+		}
+	})
+}
+
+// The client takes no bound of a batch beyond 2 GiB, which is a quarter of this.
+func TestALargeMemoryIsTaken(t *testing.T) {
+	inLab(t, 1, func(l *lab) {
+		l.produce(1, 10, 1)
+		cfg := l.config()
+		cfg.Memory = 64 << 30
+		m := l.run(cfg, l.to(nil))
+		l.until(time.Minute, "committed", func() bool { return l.committed(0) == 10 })
+		m.mustEnd()
+	})
+}
+
 func TestADrainPausesNothing(t *testing.T) {
 	inLab(t, 4, func(l *lab) {
 		l.produceLarge(4, 40, 256<<10)

@@ -174,7 +174,7 @@ func (c *Consumer) fetchError(topic string, fp *kgo.FetchPartition) {
 			"consumed_to", loss.ConsumedTo, "reset_to", loss.ResetTo, "err", fp.Err)
 		c.metrics.resets.Inc()
 	case errors.As(fp.Err, &bomb):
-		c.failPartition(tp{topic, fp.Partition}, fp.Err)
+		c.failPartition(tp{topic, fp.Partition}, c.tooLarge(bomb))
 	case isUnknownTopicID(fp.Err):
 		c.recreated(topic)
 	default:
