@@ -249,7 +249,7 @@ func (c *Consumer) stopDraining(p *partition) {
 	if !ours {
 		return
 	}
-	bytes, records, inFlight := p.kill(lost)
-	c.free(bytes, records)
-	c.log.Warn("partition lost while it was drained", "topic", p.topic, "partition", p.partition, "in_flight", inFlight)
+	left := c.end(lost, p)
+	c.log.Warn("partition lost while it was drained", "topic", p.topic, "partition", p.partition,
+		"in_flight", left.inFlight, "uncommitted", left.uncommitted)
 }

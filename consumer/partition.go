@@ -293,17 +293,23 @@ func (p *partition) startDrain() (bytes, records int64) {
 	return bytes, records
 }
 
-// kill ends the partition: late completions change nothing. It returns what it
-// dropped and how many records were still in flight.
-func (p *partition) kill(as life) (bytes, records, inFlight int64) {
+// rest is what becomes of nothing any more when a partition ends.
+type rest struct {
+	bytes, records int64 // dropped: they were not begun
+	inFlight       int64 // records that may still take effect
+	uncommitted    int64 // records that are done, and of which no commit tells
+}
+
+// kill ends the partition: late completions change nothing.
+func (p *partition) kill(as life) rest {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.life >= revoked {
-		return 0, 0, 0
+		return rest{}
 	}
 	p.life = as
 	p.closeDrained()
 	p.cancel()
-	bytes, records = p.dropQueued()
-	return bytes, records, p.active
+	bytes, records := p.dropQueued()
+	return rest{bytes, records, p.active, p.uncommitted}
 }

@@ -30,8 +30,7 @@ func (c *Consumer) assigned(_ context.Context, _ *kgo.Client, m map[string][]int
 		for _, n := range ps {
 			id := tp{topic, n}
 			if old := c.parts[id]; old != nil {
-				bytes, records, _ := old.kill(lost)
-				c.free(bytes, records)
+				c.end(lost, old)
 			}
 			c.parts[id] = newPartition(c.work, c, id)
 		}
@@ -109,12 +108,7 @@ func (c *Consumer) lost(_ context.Context, _ *kgo.Client, m map[string][]int32) 
 	}
 	c.rebalances.Add(1)
 	parts := c.pick(m)
-	var abandoned int64
-	for _, p := range parts {
-		bytes, records, inFlight := p.kill(lost)
-		c.free(bytes, records)
-		abandoned += inFlight
-	}
+	left := c.end(lost, parts...)
 	for _, s := range c.stages {
 		for _, p := range parts {
 			s.purge(p)
@@ -127,7 +121,7 @@ func (c *Consumer) lost(_ context.Context, _ *kgo.Client, m map[string][]int32) 
 	c.commitMu.Lock()
 	c.commitMu.Unlock() //nolint:staticcheck // nothing is guarded but the moment
 	c.log.Warn("partitions lost; what was in flight may be repeated by their new owner",
-		"partitions", names(m), "in_flight", abandoned)
+		"partitions", names(m), "in_flight", left.inFlight, "uncommitted", left.uncommitted)
 }
 
 // drain finishes what parts have started, within the drain time, commits it and
@@ -139,7 +133,7 @@ func (c *Consumer) drain(ctx context.Context, parts []*partition, why string) {
 	}
 	start := c.now()
 	deadline := start.Add(c.cfg.Drain)
-	var dropped, abandoned int64
+	var dropped int64
 	for _, p := range parts {
 		bytes, records := p.startDrain()
 		c.free(bytes, records)
@@ -154,11 +148,7 @@ func (c *Consumer) drain(ctx context.Context, parts []*partition, why string) {
 	err := c.commitUntil(ctx, parts, deadline)
 	crash.At(crash.DrainCommitted)
 	c.commitMu.Lock()
-	for _, p := range parts {
-		bytes, records, inFlight := p.kill(revoked)
-		c.free(bytes, records)
-		abandoned += inFlight
-	}
+	left := c.end(revoked, parts...)
 	c.forget(parts)
 	c.commitMu.Unlock()
 	c.metrics.drains.Observe(c.now().Sub(start).Seconds())
@@ -166,8 +156,18 @@ func (c *Consumer) drain(ctx context.Context, parts []*partition, why string) {
 	if !inTime || err != nil {
 		log = c.log.Warn
 	}
-	log("partitions drained", "why", why, "partitions", names(byTopic(parts)), "dropped", dropped, "abandoned", abandoned,
-		"waited", waited, "committed", err == nil, "took", c.now().Sub(start), "err", err)
+	log("partitions drained", "why", why, "partitions", names(byTopic(parts)), "dropped", dropped, "abandoned", left.inFlight,
+		"uncommitted", left.uncommitted, "waited", waited, "committed", err == nil, "took", c.now().Sub(start), "err", err)
+}
+
+// end kills parts and gives back what they held. It returns the sum of their rests.
+func (c *Consumer) end(as life, parts ...*partition) (sum rest) {
+	for _, p := range parts {
+		r := p.kill(as)
+		c.free(r.bytes, r.records)
+		sum = rest{sum.bytes + r.bytes, sum.records + r.records, sum.inFlight + r.inFlight, sum.uncommitted + r.uncommitted}
+	}
+	return sum
 }
 
 // awaitDrained waits for what is in flight. At four fifths of the time the

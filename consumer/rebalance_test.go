@@ -5,6 +5,7 @@ package consumer_test
 import (
 	"context"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -83,6 +84,45 @@ func TestARevokeCommitsWhatItDrained(t *testing.T) {
 			m.mustEnd()
 		}
 		l.settled(2, 100)
+	})
+}
+
+// The last commit of the drain is on its way when the write ends that the drain gave
+// up: nobody is told of it, and it is nothing that was left in flight.
+func TestADrainCountsWhatIsDoneAfterItsCommit(t *testing.T) {
+	inLab(t, 1, func(l *lab) {
+		release := make(chan struct{})
+		l.ledger.before = func(_ context.Context, batch []sink.Message) error {
+			if batch[0].Source.Offset == 10 {
+				<-release
+			}
+			return nil
+		}
+		l.produce(1, 10, 10)
+		cfg := l.config()
+		cfg.Kafka.CommitInterval = time.Hour // only the drain commits
+		p := l.to(nil)
+		p.Sink.Timeout = time.Minute
+		var log logbook
+		m := l.run(cfg, p, log.logger())
+		l.until(time.Minute, "ten delivered", func() bool { return l.ledger.distinct() == 10 })
+		l.produce(1, 1, 1)
+		l.until(time.Minute, "the eleventh in flight", func() bool { return m.Explain().Sinks[0].InFlight == 1 })
+		l.cluster.ControlKey(int16(kmsg.OffsetCommit), func(kmsg.Request) (kmsg.Response, error, bool) {
+			close(release)
+			time.Sleep(100 * time.Millisecond)
+			return nil, nil, false
+		})
+		m.mustEnd()
+		if got := l.ledger.distinct(); got != 11 {
+			t.Errorf("%d delivered, want 11", got)
+		}
+		if got := l.committed(0); got != 10 {
+			t.Errorf("committed %d, want 10", got)
+		}
+		if got := log.lines(`msg="partitions drained"`); len(got) != 1 || !strings.Contains(got[0], "abandoned=0 uncommitted=1 waited=20s committed=true") {
+			t.Errorf("got %q, want 1 record that is not committed", got)
+		}
 	})
 }
 

@@ -26,15 +26,16 @@ type journal struct {
 
 // entry is a line of a log, as far as it is of use here.
 type entry struct {
-	Time       time.Time       `json:"time"`
-	Message    string          `json:"msg"`
-	Metrics    string          `json:"metrics"`
-	Topic      string          `json:"topic"`
-	Partition  int32           `json:"partition"`
-	Partitions json.RawMessage `json:"partitions"` // their names, or of other lines how many
-	Abandoned  int64           `json:"abandoned"`
-	Waited     time.Duration   `json:"waited"`
-	Committed  bool            `json:"committed"`
+	Time        time.Time       `json:"time"`
+	Message     string          `json:"msg"`
+	Metrics     string          `json:"metrics"`
+	Topic       string          `json:"topic"`
+	Partition   int32           `json:"partition"`
+	Partitions  json.RawMessage `json:"partitions"` // their names, or of other lines how many
+	Abandoned   int64           `json:"abandoned"`
+	Uncommitted int64           `json:"uncommitted"`
+	Waited      time.Duration   `json:"waited"`
+	Committed   bool            `json:"committed"`
 
 	member *Member
 }
@@ -132,7 +133,7 @@ func (j *journal) apply(e entry) {
 	case "partition lost while it was drained":
 		j.sessions.Lose(m.N, ledger.Partition{Topic: e.Topic, Partition: e.Partition})
 	case "partitions drained":
-		clean := e.Committed && (e.Abandoned == 0 || e.Waited < drainTime*4/5)
+		clean := e.Committed && (e.Abandoned+e.Uncommitted == 0 || e.Waited < drainTime*4/5)
 		j.sessions.Revoke(m.N, clean, named(e.Partitions)...) // of one that was lost meanwhile the session is over
 	}
 }

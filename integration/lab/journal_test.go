@@ -53,6 +53,7 @@ func TestASessionEndsBeforeItsSuccessorsBegins(t *testing.T) {
 		"cleanly":         {`"abandoned":0,"waited":5,"committed":true`, []string{"assigned 1/3 false", "assigned 1/4 false", "revoked 1/4 true", "assigned 2/4 false"}},
 		"not committed":   {`"abandoned":0,"waited":5,"committed":false`, []string{"assigned 1/3 false", "assigned 1/4 false", "revoked 1/4 false", "assigned 2/4 false"}},
 		"gave up in time": {`"abandoned":1,"waited":24000000000,"committed":true`, []string{"assigned 1/3 false", "assigned 1/4 false", "revoked 1/4 false", "assigned 2/4 false"}},
+		"done too late":   {`"abandoned":0,"uncommitted":1,"waited":24000000000,"committed":true`, []string{"assigned 1/3 false", "assigned 1/4 false", "revoked 1/4 false", "assigned 2/4 false"}},
 		"gave up early":   {`"abandoned":1,"waited":5,"committed":true`, []string{"assigned 1/3 false", "assigned 1/4 false", "revoked 1/4 true", "assigned 2/4 false"}},
 	} {
 		l, j, say := logs(t)

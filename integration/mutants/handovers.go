@@ -22,7 +22,7 @@ func ofHandovers() []mutant {
 		},
 		{
 			name: "late-ack-commits", stands: "P3", what: "a partition that was lost is still marked and committed",
-			edits: []edit{{rebalance, "	parts := c.pick(m)\n	var abandoned int64\n", "	parts := c.pick(nil)\n	var abandoned int64\n"}},
+			edits: []edit{{rebalance, "	parts := c.pick(m)\n	left := c.end(lost, parts...)\n", "	parts := c.pick(nil)\n	left := c.end(lost, parts...)\n"}},
 		},
 		{
 			name: "commit-after-loss", stands: "P3", what: "what was lost is drained and committed as if it were revoked",
@@ -38,7 +38,7 @@ func ofHandovers() []mutant {
 		},
 		{
 			name: "fence-before-drain", stands: "P5", what: "finished work loses its commit because the partition is given up first",
-			edits: []edit{{rebalance, "		bytes, records := p.startDrain()\n", "		bytes, records, _ := p.kill(revoked)\n"}},
+			edits: []edit{{rebalance, "		bytes, records := p.startDrain()\n", "		r := p.kill(revoked)\n		bytes, records := r.bytes, r.records\n"}},
 		},
 		{
 			name: "drain-holds-commit-lock", stands: "P6", what: "a drain holds the lock that its own commit waits for",
