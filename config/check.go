@@ -28,6 +28,9 @@ func (d *decoder) check(f *File, root *yaml.Node) {
 	if doc.Failure.Attempts < 1 && !d.failedAt("failure.attempts") {
 		d.failAt(root, "failure.attempts", fmt.Sprintf("%d is less than 1", doc.Failure.Attempts), "a record is tried at least once")
 	}
+	if r := doc.Failure.DeadLetterRatio; !(r > 0 && r <= 1) && !d.failedAt("failure.dead_letter_ratio") {
+		d.failAt(root, "failure.dead_letter_ratio", fmt.Sprintf("%v is not above 0 and up to 1", r), "give a share such as 0.9, or 1 for no limit")
+	}
 	d.checkTopics(f, root)
 	d.oneOf(root, "log.level", doc.Log.Level, "debug", "info", "warn", "error")
 	d.oneOf(root, "log.format", doc.Log.Format, "text", "json")
@@ -38,7 +41,7 @@ func (d *decoder) check(f *File, root *yaml.Node) {
 	}
 	f.Admin, f.Log = doc.Admin, doc.Log
 	f.Consumer = consumer.Config{
-		Name: doc.Name, Kafka: doc.Kafka, Order: doc.Order, Memory: doc.Memory, Attempts: doc.Failure.Attempts, Drain: doc.Drain, HandlerTimeout: doc.HandlerTimeout,
+		Name: doc.Name, Kafka: doc.Kafka, Order: doc.Order, Memory: doc.Memory, Attempts: doc.Failure.Attempts, DeadLetterRatio: doc.Failure.DeadLetterRatio, Drain: doc.Drain, HandlerTimeout: doc.HandlerTimeout,
 	}
 	if f.Consumer.Name == "" {
 		f.Consumer.Name = doc.Kafka.Group

@@ -43,8 +43,9 @@ type Log struct {
 
 // failure is what becomes of records that fail.
 type failure struct {
-	Attempts   int  `yaml:"attempts" doc:"How often a record is tried before it goes to the dead letters."`
-	DeadLetter node `yaml:"dead_letter" doc:"Sink for rejected records: one kind, as in sink. Without one a rejected record stops the pipeline."`
+	Attempts        int     `yaml:"attempts" doc:"How often a record is tried before it goes to the dead letters."`
+	DeadLetterRatio float64 `yaml:"dead_letter_ratio" doc:"Share of the last 1,000 records that the handlers, or a sink, may reject. When it is more, it is hardly the records that are wrong: they wait, and after 30 s the pipeline stops instead of emptying the topic into the dead letters. What waits is not committed. Each start counts anew. 1 is no limit."`
+	DeadLetter      node    `yaml:"dead_letter" doc:"Sink for rejected records: one kind, as in sink. Without one a rejected record stops the pipeline."`
 }
 
 // document is the whole file, in the order in which the reference shows it.
@@ -68,7 +69,7 @@ type document struct {
 func defaults() document {
 	c := consumer.DefaultConfig()
 	return document{
-		Kafka: c.Kafka, Order: c.Order, Memory: c.Memory, Drain: c.Drain, HandlerTimeout: c.HandlerTimeout, Failure: failure{Attempts: c.Attempts},
+		Kafka: c.Kafka, Order: c.Order, Memory: c.Memory, Drain: c.Drain, HandlerTimeout: c.HandlerTimeout, Failure: failure{Attempts: c.Attempts, DeadLetterRatio: c.DeadLetterRatio},
 		Admin: Admin{Listen: "127.0.0.1:9644"}, Log: Log{Level: "info", Format: "text"},
 	}
 }

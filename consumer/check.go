@@ -22,6 +22,7 @@ func (c Config) withDefaults() Config {
 	fill(&c.Order, d.Order)
 	fill(&c.Memory, d.Memory)
 	fill(&c.Attempts, d.Attempts)
+	fill(&c.DeadLetterRatio, d.DeadLetterRatio)
 	fill(&c.Drain, d.Drain)
 	fill(&c.HandlerTimeout, d.HandlerTimeout)
 	fill(&c.Name, c.Kafka.Group)
@@ -57,6 +58,7 @@ func (c Config) check(p Pipeline) error {
 	bad(c.Order.mode() == lane.Mode(255), "order %q is not key, partition or none", c.Order)
 	bad(c.Memory < leastMemory, "memory %s is too little to move a batch of 1 MiB; give at least %s", c.Memory, Bytes(leastMemory))
 	bad(c.Attempts < 1, "attempts %d is less than 1", c.Attempts)
+	bad(!(c.DeadLetterRatio > 0 && c.DeadLetterRatio <= 1), "dead_letter_ratio %v is not a share above 0 and up to 1", c.DeadLetterRatio)
 	bad(c.Drain < 0 || c.Drain > k.RebalanceTimeout/2,
 		"drain %s is more than half of the rebalance timeout %s; the group would not wait for it", c.Drain, k.RebalanceTimeout)
 	bad(c.HandlerTimeout < 0, "handler_timeout %s is less than zero", c.HandlerTimeout)

@@ -20,6 +20,10 @@ type Config struct {
 	Memory Bytes        `yaml:"memory" doc:"Budget for everything taken from Kafka and not yet finished, client buffers included. Fetching stops before it is exceeded. A compressed batch of records that decompresses to more than a quarter of it stops its partition, and the others go on: the log and weir explain say at which offset."`
 	// Failure.DeadLetter is a live thing and stands in the Pipeline.
 	Attempts int `yaml:"-" doc:"How often a record is tried before it goes to the dead letters."`
+	// DeadLetterRatio is above 0 and up to 1, which is no limit. While the handler or a sink has
+	// rejected a larger share of its last 1,000 records, those that are rejected wait with their keys;
+	// after 30 s of that the consumer ends with a [DeadLetterRatioError].
+	DeadLetterRatio float64 `yaml:"-" doc:"Share of the last 1,000 records that may be rejected."`
 	// HandlerTimeout bounds one call of the handler; a call that fails because of it is
 	// tried again, and counts as an attempt.
 	HandlerTimeout time.Duration `yaml:"handler_timeout" doc:"How long one call of the handler may take. One that fails because of it is tried again, up to failure.attempts."`
@@ -88,7 +92,7 @@ type Pipeline struct {
 	// Routes takes messages by Message.Route. A message with an unknown route is rejected.
 	Routes map[string]Output
 	// DeadLetter takes rejected records. Without one a rejected record stops the consumer,
-	// because nothing may be dropped.
+	// because nothing may be dropped; and with one, when nearly all are: Config.DeadLetterRatio.
 	DeadLetter Output
 	// Tenant says whose a record is, where neither its key nor a header does. It switches tenants
 	// on, as Config.Tenant describes them. It is called by one goroutine before the record waits in
@@ -106,11 +110,12 @@ func DefaultConfig() Config {
 			SessionTimeout:   45 * time.Second,
 			CommitInterval:   time.Second,
 		},
-		Order:          OrderKey,
-		Memory:         256 << 20,
-		Attempts:       5,
-		Drain:          25 * time.Second,
-		HandlerTimeout: 15 * time.Minute,
+		Order:           OrderKey,
+		Memory:          256 << 20,
+		Attempts:        5,
+		DeadLetterRatio: 0.9,
+		Drain:           25 * time.Second,
+		HandlerTimeout:  15 * time.Minute,
 	}
 }
 

@@ -75,10 +75,11 @@ type Consumer struct {
 	background  sync.WaitGroup
 	totals      totals
 	writes      func(Write) // nil when nobody wants to know
+	rejections  rejections  // of the handler
 }
 
 type totals struct {
-	polled, handled, done, retried, deadLetters, skipped, dropped, maxHeld, pauses atomic.Int64
+	polled, handled, kept, done, retried, deadLetters, skipped, dropped, maxHeld, pauses atomic.Int64
 }
 
 // Option sets a live thing.
@@ -125,6 +126,7 @@ func New(cfg Config, p Pipeline, opts ...Option) (*Consumer, error) {
 	c.alarm.kick = make(chan struct{}, 1)
 	c.gate = newGate(c.now())
 	c.watchdog.now = c.now
+	c.rejections.good = &c.totals.kept
 	if c.handler == nil {
 		c.handler = handlers.Pass
 	}

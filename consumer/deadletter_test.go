@@ -213,7 +213,7 @@ func TestDeadLettersThatWaitAreHeldInTheBudget(t *testing.T) {
 		}))
 		p.DeadLetter = consumer.Output{Sink: dead}
 		cfg := l.config()
-		cfg.Memory = 16 << 20
+		cfg.Memory, cfg.DeadLetterRatio = 16<<20, 1
 		m := l.run(cfg, p)
 		time.Sleep(2 * time.Minute)
 		r := m.Explain()

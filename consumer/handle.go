@@ -39,6 +39,7 @@ type hand struct {
 	hung  atomic.Int64 // when the watch saw the call that hangs, in nanoseconds; 0 of a batch without
 	b     *batch
 	at    int   // record being handled
+	kept  int64 // calls that succeeded, not yet in the totals
 	extra int64 // bytes that the handler made
 	lost  int64 // bytes that dead letters will make
 	cut   []int // how much of tails went away with the batch
@@ -92,6 +93,7 @@ func (h *hand) keep() {
 	}
 	st := &h.b.states[h.at]
 	st.handled, st.wait = true, h.emitted
+	h.kept++
 }
 
 // drop forgets the messages of a call that failed.
@@ -167,8 +169,21 @@ func (h *hand) stopShort() {
 
 // rest lets go of what the hand had in its calls: it may wait for long.
 func (h *hand) rest() {
+	h.count()
 	clear(h.tails)
 	h.b, h.rec = nil, handlers.Record{}
+}
+
+// count adds to the totals what is not worth it at every record.
+func (h *hand) count() {
+	h.c.totals.kept.Add(h.kept)
+	h.kept = 0
+}
+
+// buries is that of the consumer, for the handler.
+func (h *hand) buries(at sink.Position, err error) bool {
+	h.count()
+	return h.c.buries(&h.c.rejections, at, "handler", err)
 }
 
 // nearby is how many records lookAhead reads.
@@ -229,7 +244,8 @@ func (h *hand) refused(err error) bool {
 		v = flow.Retry
 	}
 	hopeless := v == flow.Reject || v == flow.Retry && int(st.attempt) >= h.c.cfg.Attempts
-	if hopeless && h.c.dead != nil {
+	at := sink.Position{Topic: p.topic, Partition: p.partition, Offset: h.rec.Offset}
+	if hopeless && h.buries(at, err) {
 		st.handled, st.wait = true, 1
 		h.c.metrics.handlerFailed(v)
 		b.rejects = append(b.rejects, rejected{i, verdictOf{step: "handler", err: err, attempts: int(st.attempt)}})
@@ -246,9 +262,11 @@ func (h *hand) refused(err error) bool {
 	if v == flow.Overload {
 		wait = max(wait, 50*time.Millisecond)
 	}
-	if hopeless { // and nobody to keep it: the lane stays as it is until the end
+	switch { // of one that is not kept the lane stays as it is
+	case hopeless && h.c.dead == nil: // until the end
 		wait = h.c.cfg.Drain
-		h.c.fail(&RejectedError{p.topic, p.partition, h.rec.Offset, "handler", err})
+	case hopeless:
+		wait = max(wait, buryAgain)
 	}
 	end := b.groupEnd(i)
 	b.groups[st.group].redo = &redo{

@@ -28,6 +28,15 @@ type span struct {
 
 func (s *span) part() *partition { return s.out.batch.part }
 
+// buried reports whether the record of the first message is with the dead letters
+// already, because of another of its messages.
+func (s *span) buried() bool {
+	p := s.part()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return s.out.batch.states[s.out.recs[s.from]].dead
+}
+
 // groupEnd returns the index behind the last message of the first group.
 func (s *span) groupEnd() int { return min(int(s.out.ends[s.g]), s.to) }
 

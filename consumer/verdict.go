@@ -111,13 +111,10 @@ func (s *writeStage) isolate(sp span, after time.Duration) {
 }
 
 // reject gives the record of the span's first message to the dead letters and
-// goes on with the rest. Without dead letters the consumer ends, and until then
-// the span keeps its lanes: what stands behind must not overtake it.
+// goes on with the rest. While it may not go there the span keeps its lanes.
 func (s *writeStage) reject(sp span, err error) {
-	if s.c.dead == nil {
+	if !sp.buried() && !s.c.buries(&s.rejections, sp.out.msgs[sp.from].Source, "sink "+s.name, err) {
 		s.park(sp, s.delay(sp.tries))
-		at := sp.out.msgs[sp.from].Source
-		s.c.fail(&RejectedError{at.Topic, at.Partition, at.Offset, "sink " + s.name, err})
 		return
 	}
 	s.load.ended.Add(1)

@@ -33,17 +33,18 @@ type writeStage struct {
 	in   chan *out     // bounded: a full channel holds the handler stage
 	kick chan struct{} // something was put in the queue, or became due
 
-	wins      atomic.Uint64 // calls in which something was delivered
-	written   atomic.Int64  // messages acknowledged
-	rejected  atomic.Int64  // messages given to the dead letters
-	load      load
-	stood     moment // when a call last had waited for room
-	pace      pace
-	deadlines deadlines
-	underWay  underWay
-	flying    atomic.Int64 // messages taken from the queue that have no outcome yet
-	failing   atomic.Bool  // the last call delivered nothing
-	said      flow.LimiterState
+	wins       atomic.Uint64 // calls in which something was delivered
+	written    atomic.Int64  // messages acknowledged
+	rejected   atomic.Int64  // messages given to the dead letters
+	rejections rejections
+	load       load
+	stood      moment // when a call last had waited for room
+	pace       pace
+	deadlines  deadlines
+	underWay   underWay
+	flying     atomic.Int64 // messages taken from the queue that have no outcome yet
+	failing    atomic.Bool  // the last call delivered nothing
+	said       flow.LimiterState
 
 	mu     sync.Mutex
 	queue  spanQueue  // next to be written
@@ -76,6 +77,7 @@ func newWriteStage(c *Consumer, name string, o Output) *writeStage {
 	if s.timeout == 0 {
 		s.timeout = def.Timeout
 	}
+	s.rejections.good = &s.written
 	s.setDeadline(s.timeout)
 	if l, ok := o.Sink.(sink.Limited); ok {
 		s.limits = l.Limits()

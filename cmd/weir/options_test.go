@@ -43,7 +43,7 @@ func options(dir string) map[string]option {
 		"kafka.sasl.token": {"t", []string{"kafka.sasl.mechanism=oauthbearer"}},
 		"tenant.key":       {"true", nil}, "tenant.header": {"org", nil}, "tenant.expression": {".org", nil},
 		"tenant.limit": {"7", []string{"tenant.key=true"}}, "tenant.rate": {"1MiB/s", []string{"tenant.key=true"}},
-		"failure.attempts":  {"7", nil},
+		"failure.attempts": {"7", nil}, "failure.dead_letter_ratio": {"0.5", nil},
 		"admin.listen":      {"127.0.0.1:9999", nil},
 		"log.level":         {"debug", nil},
 		"log.format":        {"json", nil},

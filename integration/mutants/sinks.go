@@ -65,5 +65,10 @@ func ofSinks() []mutant {
 			edits: []edit{{verdict, "	works := wins > sp.seen\n", "	works := wins >= sp.seen\n"}},
 			by:    test{"consumer", "TestAnOutageOfTheSinkEmptiesNothingIntoTheDeadLetters"},
 		},
+		{
+			name: "ratio-ignored", stands: "I7", what: "a topic that is rejected as a whole is emptied into the dead letters",
+			edits: []edit{{"consumer/rejections.go", "	if !over {\n", "	if over = false; !over {\n"}},
+			by:    test{"consumer", "TestATopicIsNotEmptiedIntoTheDeadLetters"},
+		},
 	}
 }
