@@ -108,7 +108,7 @@ func (c *check) lanes(p *partition, letters map[int64]bool) {
 func (c *check) part(id ledger.Partition) *partition {
 	p := c.parts[id]
 	if p == nil {
-		p = &partition{Partition: id, last: map[int]lastRead{}, ended: map[int]int{}}
+		p = &partition{Partition: id, commits: map[int64]bool{}, last: map[int]lastRead{}, ended: map[int]int{}}
 		c.parts[id] = p
 		c.order = append(c.order, p)
 	}
@@ -140,6 +140,8 @@ func (c *check) step(e *ledger.Event) {
 		}
 	case ledger.Rest:
 		c.rest = true
+	case ledger.Joins, ledger.Asked, ledger.Settled, ledger.Leaves, ledger.Out:
+		c.membership(e)
 	case ledger.Sampled:
 		c.sampled(e)
 	case ledger.Read:

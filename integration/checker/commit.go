@@ -21,7 +21,7 @@ func (c *check) commit(e *ledger.Event) {
 	code, answered := c.codes[e.ID], c.answered[e.ID]
 	switch {
 	case !answered, code == "REQUEST_TIMED_OUT": // nobody knows
-		p.behind = max(p.behind, e.Offset)
+		p.behind, p.commits[e.Offset] = max(p.behind, e.Offset), true
 	case code != "":
 		c.report.Figures["commits refused"]++
 		return
@@ -32,7 +32,7 @@ func (c *check) commit(e *ledger.Event) {
 		if e.Offset > p.high {
 			c.progress(p, e)
 		}
-		p.high, p.behind = e.Offset, max(p.behind, e.Offset)
+		p.high, p.behind, p.commits[e.Offset] = e.Offset, max(p.behind, e.Offset), true
 	}
 }
 
@@ -56,7 +56,7 @@ func (c *check) answer(e *ledger.Event) {
 // reset is an operator, or another log: what was committed is so no more.
 func (c *check) reset(e *ledger.Event) {
 	p := c.part(e.Partition)
-	p.high, p.told, p.behind, p.since = e.Offset, e.Offset, e.Offset, e.At
+	p.high, p.told, p.behind, p.since, p.commits[e.Offset] = e.Offset, e.Offset, e.Offset, e.At, true
 	for _, s := range p.all {
 		s.reset = true
 	}

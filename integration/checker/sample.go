@@ -26,7 +26,8 @@ func (c *check) sampled(e *ledger.Event) {
 }
 
 // read judges what is exported of a partition. While there are faults the
-// process may not know better; but it must not know more than there is.
+// process may not know better, and whoever noted the truth says that nobody does;
+// but it must not know more than there is.
 func (c *check) read(e *ledger.Event) {
 	r := e.Reading
 	if r == nil {
@@ -34,42 +35,50 @@ func (c *check) read(e *ledger.Event) {
 	}
 	p := c.part(e.Partition)
 	was, again := p.last[e.Instance]
-	p.last[e.Instance] = lastRead{c.n, *r}
+	p.last[e.Instance] = lastRead{c.n, p.told, *r}
 	open, unaware := false, false
 	for _, s := range p.open {
 		if s.instance == e.Instance {
 			open, unaware = true, s.fenced || s.cut || s.reset // after a reset it has committed nothing
 		}
 	}
-	lie := func(what string, got int64, want ...any) {
-		c.blame(Telemetry, e.Partition, "instance %d exported %s %d of %s/%d at %s, and it was %v",
-			e.Instance, what, got, e.Topic, e.Partition.Partition, e.At, want)
-	}
 	switch {
 	case !open && again && p.ended[e.Instance] < was.at:
 		c.blame(Telemetry, e.Partition, "instance %d exported %s/%d at %s, which it had given back a scrape before", e.Instance, e.Topic, e.Partition.Partition, e.At)
-		return
-	case r.Committed > p.most:
-		lie("committed", r.Committed, "never more than", p.most)
-		return
-	case !c.calm || !again || unaware: // it can not know yet
+	case r.Committed > 0 && !p.commits[r.Committed]:
+		c.blame(Telemetry, e.Partition, "instance %d exported committed %d of %s/%d at %s, which nobody has committed", e.Instance, r.Committed, e.Topic, e.Partition.Partition, e.At)
+	case again && !unaware:
+		c.compare(e, p, &was)
+	}
+}
+
+// compare judges a reading by the truth now and at the reading before. What is
+// committed, and the end of the log, only grow: the process may know what they were
+// at any moment between. What was committed and nobody was told of, or not yet, it
+// can not know.
+func (c *check) compare(e *ledger.Event, p *partition, was *lastRead) {
+	r, then := e.Reading, &was.reading
+	if r.TrueCommitted < 0 || then.TrueCommitted < 0 {
 		return
 	}
-	unsaid := max(r.TrueCommitted-p.told, 0) // it was committed, and nobody was told, or not yet
-	for _, v := range []struct {
-		what            string
-		got, want, then int64
-		below, above    int64 // which are no lie either
-	}{
-		{"lag", r.Lag, r.TrueLag, was.reading.TrueLag, 0, unsaid},
-		{"committed", r.Committed, r.TrueCommitted, was.reading.TrueCommitted, unsaid, 0},
-		{"in flight", r.InFlight, r.TrueInFlight, was.reading.TrueInFlight, 0, 0},
-	} {
-		if v.want < 0 || v.then < 0 || v.got < 0 { // of a side that does not know there is no lie
-			continue
+	within := func(what string, got, least, most int64) {
+		if got < 0 { // of a side that does not know there is no lie
+			return
 		}
-		if v.got < min(v.want, v.then)-v.below || v.got > max(v.want, v.then)+v.above {
-			lie(v.what, v.got, v.then, "to", v.want)
+		c.report.Figures["readings of "+what]++
+		if got < least || got > most {
+			c.blame(Telemetry, e.Partition, "instance %d exported %s %d of %s/%d at %s, and it was %d to %d",
+				e.Instance, what, got, e.Topic, e.Partition.Partition, e.At, least, most)
 		}
+	}
+	least, most := min(was.told, p.told), r.TrueCommitted
+	within("committed", r.Committed, least, most)
+	if r.TrueLag >= 0 && then.TrueLag >= 0 {
+		end := r.TrueCommitted + r.TrueLag
+		within("lag", r.Lag, then.TrueCommitted+then.TrueLag-most, end-least)
+		within("in flight", r.InFlight, 0, end-least)
+	}
+	if r.TrueInFlight >= 0 && then.TrueInFlight >= 0 {
+		within("in flight", r.InFlight, min(r.TrueInFlight, then.TrueInFlight), max(r.TrueInFlight, then.TrueInFlight))
 	}
 }

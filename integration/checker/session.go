@@ -33,10 +33,12 @@ func (c *check) ended(e *ledger.Event) {
 	s.end, s.at, s.clean = e.Kind, e.At, e.Clean
 	p.open = slices.DeleteFunc(p.open, func(o *session) bool { return o == s })
 	p.ended[e.Instance] = c.n
+	c.process(e.Instance).gave = true
 	what := "was revoked"
 	switch {
 	case e.Kind == ledger.Lost:
 		what = "was lost"
+		c.forsaken(e, s)
 	case !e.Clean:
 		what = "ended with work undone or not committed"
 	}
@@ -77,11 +79,7 @@ func (c *check) handover(p *partition, r *record, s *session, e *ledger.Event) {
 
 // instance notes what happens to a process.
 func (c *check) instance(e *ledger.Event) {
-	i := c.instances[e.Instance]
-	if i == nil {
-		i = &instance{}
-		c.instances[e.Instance] = i
-	}
+	i := c.process(e.Instance)
 	c.any, c.reason = true, e.At
 	switch e.Kind {
 	case ledger.Cut:
@@ -90,6 +88,9 @@ func (c *check) instance(e *ledger.Event) {
 		delete(c.cut, e.Instance)
 	case ledger.Killed:
 		i.bound = e.Bound
+	case ledger.Stop:
+		i.stops = true
+		return
 	case ledger.Stopped:
 		if !e.Clean {
 			c.blame(Membership, e.Partition, "instance %d ended at %s with an error: %s", e.Instance, e.At, e.Note)
@@ -123,6 +124,11 @@ func (c *check) fault(e *ledger.Event) {
 		c.faults++
 	} else {
 		c.faults--
+	}
+	if e.Scope == ledger.ScopeForget {
+		for _, i := range c.instances { // at its end too: an old answer may have been on its way at its beginning
+			i.forgotten = true
+		}
 	}
 	c.any, c.reason = true, e.At
 }

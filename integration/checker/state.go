@@ -42,24 +42,26 @@ func (l *lane) advance() {
 // partition is a partition with what happened to it.
 type partition struct {
 	ledger.Partition
-	recs   []record // by offset
-	tried  int      // records that commits have passed
-	most   int64    // highest offset that anybody asked to commit
-	high   int64    // the broker's commit, as far as it is certain
-	told   int64    // the last commit that was answered, and accepted
-	behind int64    // the most that the broker's commit can be
-	newest *session // the last assigned of those that had an effect
-	open   []*session
-	all    []*session
-	since  time.Duration // the last progress
-	stuck  bool
-	last   map[int]lastRead // by instance
-	ended  map[int]int      // event with which an instance's last session ended
+	recs    []record       // by offset
+	tried   int            // records that commits have passed
+	most    int64          // highest offset that anybody asked to commit
+	commits map[int64]bool // that the broker took, or may have
+	high    int64          // the broker's commit, as far as it is certain
+	told    int64          // the last commit that was answered, and accepted
+	behind  int64          // the most that the broker's commit can be
+	newest  *session       // the last assigned of those that had an effect
+	open    []*session
+	all     []*session
+	since   time.Duration // the last progress
+	stuck   bool
+	last    map[int]lastRead // by instance
+	ended   map[int]int      // event with which an instance's last session ended
 }
 
 // lastRead is the reading before.
 type lastRead struct {
 	at      int
+	told    int64 // the last commit that was answered then
 	reading ledger.Reading
 }
 
@@ -92,6 +94,7 @@ type session struct {
 	fenced, cut         bool
 	gone                time.Duration // when it was first fenced or cut
 	mapless             bool          // the broker refused what is done beyond a commit
+	strayed             bool          // the group has told the process that it is no member
 	reset               bool
 }
 
@@ -120,4 +123,12 @@ func (s *session) cause() string {
 type instance struct {
 	bound    int64
 	repeated int64
+	stops    bool // it was asked to
+
+	// Where it stands in its group, where that is seen.
+	member    bool // it has had partitions of it, or none, and was not told that it is out
+	settled   bool // and has not asked to join since
+	asked     bool // to join again, since it last did
+	gave      bool // partitions back, since it last asked to join
+	forgotten bool // by a group that has lost its members, since it last settled
 }

@@ -63,11 +63,20 @@ const (
 	Rest     Kind = "rest"     // everything is said to be finished
 	Sampled  Kind = "sampled"  // Instance, Sample
 	Read     Kind = "read"     // Instance, Partition, Reading
+
+	// What a process and its group say to each other, where that is seen.
+	Joins   Kind = "joins"   // Instance: it asks to join
+	Asked   Kind = "asked"   // Instance: the group has told it to join again
+	Settled Kind = "settled" // Instance: the group has told it what it has
+	Leaves  Kind = "leaves"  // Instance: it asks to leave
+	Out     Kind = "out"     // Instance, Code: the group has told it that it is no member
 )
 
-// ScopeSink is the scope of a fault that reaches nothing but sinks: it is no
-// reason for a rebalance.
-const ScopeSink = "sink"
+// The scopes of faults of which a checker must know what they are a reason for.
+const (
+	ScopeSink   = "sink"   // reaches nothing but sinks: no reason for a rebalance
+	ScopeForget = "forget" // the group forgets its members
+)
 
 // Event is one line of the history. Its place in the history is its time; At is
 // for the reader, and for what is promised within a time.
@@ -103,8 +112,10 @@ type Sample struct {
 	Baseline   int   `json:"baseline,omitempty"`   // goroutines before its beginning
 }
 
-// Reading is what a process exports of a partition, with the truth beside it. A
-// true value of -1 is not known.
+// Reading is what a process exports of a partition, -1 for what it does not say,
+// with the truth at a moment after that beside it. A true value of -1 is one that
+// nobody knows, or that the process can not know: of what was committed during a
+// fault it may not have been told.
 type Reading struct {
 	Lag           int64 `json:"lag"`
 	TrueLag       int64 `json:"true_lag"`

@@ -168,3 +168,25 @@ func (t *trial) restart(m *member, a action) {
 		t.fail(t.start(n, m.id))
 	})
 }
+
+// hits is what the faults did, by kind.
+func (t *trial) hits() map[string]int64 {
+	hits := map[string]int64{}
+	for _, r := range t.refusals {
+		hits[r.action.name()] += int64(r.handle.Hits())
+		hits[r.action.answer.name()] += int64(r.handle.Hits())
+	}
+	t.wire.mu.Lock()
+	defer t.wire.mu.Unlock()
+	for k, n := range t.wire.dropped {
+		hits[action{act: unreplied, call: k}.name()] += n
+	}
+	for _, s := range []*store{t.store, t.letters} {
+		for m, n := range s.calls {
+			if m != fine {
+				hits[action{act: behave, mode: m, letters: s.letters}.name()] += n
+			}
+		}
+	}
+	return hits
+}

@@ -334,6 +334,10 @@ func (t *trial) scrape(m *member) {
 			continue
 		}
 		lag, in := int64(-1), int64(-1) // nobody knows
+		known := c.Offset
+		if t.calmFor() == 0 { // what it was told may have been cut off
+			known = -1
+		}
 		if rest {
 			in = 0
 		}
@@ -344,7 +348,7 @@ func (t *trial) scrape(m *member) {
 		t.log.Add(ledger.Event{
 			Kind: ledger.Read, Instance: m.n, Partition: ledger.Partition{Topic: p.Topic, Partition: p.Partition},
 			Reading: &ledger.Reading{
-				Lag: p.Lag, TrueLag: lag, Committed: p.Committed, TrueCommitted: c.Offset,
+				Lag: p.Lag, TrueLag: lag, Committed: p.Committed, TrueCommitted: known,
 				InFlight: p.HeldRecords, TrueInFlight: in,
 			},
 		})
@@ -352,10 +356,16 @@ func (t *trial) scrape(m *member) {
 }
 
 // fetching reports whether it has been calm for so long that every member fetches.
-func (t *trial) fetching() bool {
+func (t *trial) fetching() bool { return t.calmFor() > 2*sessionTimeout }
+
+// calmFor is how long it has been calm, 0 for not yet.
+func (t *trial) calmFor() time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return !t.calmed.IsZero() && time.Since(t.calmed) > 2*sessionTimeout
+	if t.calmed.IsZero() {
+		return 0
+	}
+	return time.Since(t.calmed)
 }
 
 // grow adds partitions, as soon as the controller can be reached.
@@ -368,25 +378,4 @@ func (t *trial) grow(ctx context.Context, n int) {
 			wait(ctx, time.Second)
 		}
 	})
-}
-
-func (t *trial) hits() map[string]int64 {
-	hits := map[string]int64{}
-	for _, r := range t.refusals {
-		hits[r.action.name()] += int64(r.handle.Hits())
-		hits[r.action.answer.name()] += int64(r.handle.Hits())
-	}
-	t.wire.mu.Lock()
-	defer t.wire.mu.Unlock()
-	for k, n := range t.wire.dropped {
-		hits[action{act: unreplied, call: k}.name()] += n
-	}
-	for _, s := range []*store{t.store, t.letters} {
-		for m, n := range s.calls {
-			if m != fine {
-				hits[action{act: behave, mode: m, letters: s.letters}.name()] += n
-			}
-		}
-	}
-	return hits
 }
