@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/weir-kafka/weir/integration/lab"
@@ -90,7 +89,7 @@ func (t *trial) lead(ctx context.Context) error {
 			return fmt.Errorf("crash %d: %w", i+1, err)
 		}
 		if t.restart && i == 0 {
-			if err := t.lab.RestartBroker(ctx); err != nil {
+			if _, err := t.lab.RestartBroker(ctx, lab.Kill); err != nil {
 				return err
 			}
 		}
@@ -184,7 +183,7 @@ func (t *trial) provoke(ctx context.Context, m *lab.Member) (joiner *lab.Member,
 	case by == revoke && t.members > 1:
 		return t.member(ctx)
 	default:
-		return nil, m.Signal(syscall.SIGTERM)
+		return nil, m.Terminate()
 	}
 	return nil, nil
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/weir-kafka/weir/integration/ledger"
 )
 
 // The topics of a lab, and the group that reads.
@@ -44,13 +46,37 @@ func startBroker(ctx context.Context, bin, dir, address string) (*broker, error)
 	return &broker{p, strings.TrimSpace(line)}, nil
 }
 
-// restart is kill -9, and another broker with the same data and address.
-func (b *broker) restart(ctx context.Context, bin string) error {
-	b.kill()
+// restart ends it, and starts another with the same data and address.
+func (b *broker) restart(ctx context.Context, bin string, how End) error {
+	switch how {
+	case Kill:
+		b.kill()
+	case Stop:
+		if err := b.stop(); err != nil {
+			return fmt.Errorf("broker: %w", err)
+		}
+	}
 	n, err := startBroker(ctx, bin, b.Dir, b.address)
 	if err != nil {
 		return err
 	}
-	*b = *n
+	b.Process = n.Process
 	return nil
+}
+
+// End is how a broker ends.
+type End int
+
+// The ends of a broker.
+const (
+	Kill End = iota // kill -9: the group has no members any more
+	Stop            // SIGTERM: the group is as it was
+)
+
+// fault is what a restart is in the ledger.
+func (e End) fault() (note, scope string) {
+	if e == Kill {
+		return "broker killed", ledger.ScopeForget
+	}
+	return "broker restarted", "group"
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -63,6 +64,7 @@ type Lab struct {
 	service             *service
 	producer            *producer
 	endService          func()
+	shaken              atomic.Int64 // beginnings and ends of the broker's faults
 
 	mu      sync.Mutex
 	members []*Member
@@ -132,34 +134,56 @@ func (l *Lab) Produced() int { return l.producer.made() }
 // Taken is how many effects the service has had, repetitions included.
 func (l *Lab) Taken() int64 { return l.service.taken.Load() }
 
-// RestartBroker is kill -9, and another broker with the same data and address.
-// Nothing is written meanwhile.
-func (l *Lab) RestartBroker(ctx context.Context) error {
+// RestartBroker ends the broker and starts another with the same data and address.
+// Nothing is written meanwhile. It returns the ends of the log.
+func (l *Lab) RestartBroker(ctx context.Context, how End) (ends []int64, err error) {
 	l.producer.mu.Lock()
 	defer l.producer.mu.Unlock()
-	return l.broker.restart(ctx, l.bin)
+	note, scope := how.fault()
+	l.shaken.Add(1)
+	defer l.shaken.Add(1)
+	l.Log.Add(ledger.Event{Kind: ledger.Fault, Note: note, Scope: scope})
+	defer l.Log.Add(ledger.Event{Kind: ledger.Clear, Note: note, Scope: scope})
+	return slices.Clone(l.producer.ends), l.broker.restart(ctx, l.bin, how)
 }
 
 // Lag is how many records the group has not committed, -1 when nobody says.
-func (l *Lab) Lag(ctx context.Context) int64 {
+func (l *Lab) Lag(ctx context.Context) int64 { return l.Behind(ctx, l.producer.written()) }
+
+// Behind is how many records before ends, one for each partition, the group has not
+// committed, -1 when nobody says.
+func (l *Lab) Behind(ctx context.Context, ends []int64) (lag int64) {
 	committed, err := kadm.NewClient(l.producer.client).FetchOffsets(ctx, Group)
 	if err != nil {
 		return -1
 	}
-	lag := int64(l.producer.made())
-	committed.Each(func(o kadm.OffsetResponse) { lag -= max(o.At, 0) })
+	for p, end := range ends {
+		o, _ := committed.Lookup(Topic, int32(p)) //nolint:gosec // few
+		lag += max(end-max(o.At, 0), 0)
+	}
 	return lag
 }
 
-// Rest waits until everything is committed, stops the members, and returns what
-// the checker says. No fault may be in force. An error says that it did not come
-// that far; the report is there all the same unless it is nil.
+// Rest is Calm and Judge.
 func (l *Lab) Rest(ctx context.Context, limit time.Duration, ms ...*Member) (*checker.Report, error) {
+	err := l.Calm(ctx, limit)
+	r, e := l.Judge(ctx, ms...)
+	return r, errors.Join(err, e)
+}
+
+// Calm waits until everything is committed. No fault may be in force.
+func (l *Lab) Calm(ctx context.Context, limit time.Duration) error {
 	l.Log.Add(ledger.Event{Kind: ledger.Calm})
 	err := Until(ctx, limit, "everything is committed", func() bool { return l.Lag(ctx) == 0 })
 	if err == nil {
 		l.Log.Add(ledger.Event{Kind: ledger.Rest})
 	}
+	return err
+}
+
+// Judge stops the members and returns what the checker says. With an error the
+// report is there all the same unless it is nil.
+func (l *Lab) Judge(ctx context.Context, ms ...*Member) (_ *checker.Report, err error) {
 	for _, m := range ms {
 		err = errors.Join(err, m.Stop())
 	}

@@ -28,6 +28,10 @@ type Member struct {
 	lab   *Lab
 	proxy *proxy
 	admin atomic.Pointer[string]
+	id    atomic.Pointer[string] // in the group
+
+	shaken atomic.Int64 // beginnings and ends of faults
+	scrape scrape       // the last; of whoever scrapes
 
 	dead bool      // under service.mu
 	died time.Time // the same
@@ -130,6 +134,8 @@ func (m *Member) Abandon() {
 
 // Freeze is SIGSTOP, and SIGCONT after d.
 func (m *Member) Freeze(ctx context.Context, d time.Duration) error {
+	m.shaken.Add(1)
+	defer m.shaken.Add(1)
 	if err := m.Signal(syscall.SIGSTOP); err != nil {
 		return err
 	}
@@ -143,7 +149,16 @@ func (m *Member) Freeze(ctx context.Context, d time.Duration) error {
 }
 
 // Cut ends its connections to the broker.
-func (m *Member) Cut() { m.proxy.cut() }
+func (m *Member) Cut() {
+	m.shaken.Add(1)
+	m.proxy.cut()
+}
+
+// Terminate is SIGTERM, for those that do not wait for the end.
+func (m *Member) Terminate() error {
+	m.lab.Log.Add(ledger.Event{Kind: ledger.Stop, Instance: m.N})
+	return m.Signal(syscall.SIGTERM)
+}
 
 // Explain asks the process what it does.
 func (m *Member) Explain(ctx context.Context) (r consumer.Report, err error) {

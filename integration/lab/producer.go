@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -77,6 +78,13 @@ func (p *producer) some(n int) error {
 	p.n += n
 	p.log.Wrote(noted...)
 	return nil
+}
+
+// written is the ends of what is written.
+func (p *producer) written() []int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.ends)
 }
 
 func (p *producer) made() int {

@@ -49,6 +49,7 @@ type link struct {
 type asked struct {
 	key     kmsg.Key
 	version int16
+	member  string // id, of a request to the group
 	commit  *kmsg.OffsetCommitRequest
 	letters []letter
 }
@@ -211,7 +212,7 @@ func (l *link) ask(frame []byte) error {
 		if err := read(&b, req, a.version); err != nil {
 			return err
 		}
-		a.commit = req
+		a.commit, a.member = req, req.MemberID
 		m.lab.journal.sync()
 		m.lab.commits.Member(req.MemberID, m.N)
 		m.lab.commits.Received(req)
@@ -222,6 +223,11 @@ func (l *link) ask(frame []byte) error {
 		}
 		var err error
 		if a.letters, err = m.letters(req); err != nil {
+			return err
+		}
+	case kmsg.JoinGroup, kmsg.SyncGroup, kmsg.Heartbeat, kmsg.LeaveGroup:
+		var err error
+		if a.member, err = m.asksGroup(a.key, a.version, &b); err != nil {
 			return err
 		}
 	}
@@ -242,7 +248,7 @@ func (l *link) answer(frame []byte) ([]byte, error) {
 	a := l.pending[0]
 	l.pending = l.pending[1:]
 	l.mu.Unlock()
-	lab := l.proxy.member.lab
+	m := l.proxy.member
 	body := kbin.Reader{Src: frame[4:]}
 	switch a.key { //nolint:exhaustive // the others pass
 	case kmsg.OffsetCommit:
@@ -250,13 +256,16 @@ func (l *link) answer(frame []byte) ([]byte, error) {
 		if err := read(&body, resp, a.version); err != nil {
 			return nil, err
 		}
-		lab.commits.Answered(a.commit, resp)
+		m.lab.commits.Answered(a.commit, resp)
+		m.commitAnswered(a.member, resp)
 	case kmsg.Produce:
 		resp := kmsg.NewPtrProduceResponse()
 		if err := read(&body, resp, a.version); err != nil {
 			return nil, err
 		}
-		lab.dead.answered(a.letters, resp)
+		m.lab.dead.answered(a.letters, resp)
+	case kmsg.JoinGroup, kmsg.SyncGroup, kmsg.Heartbeat:
+		return frame, m.groupAnswers(a.key, a.version, a.member, &body)
 	case kmsg.Metadata:
 		resp := kmsg.NewPtrMetadataResponse()
 		if err := read(&body, resp, a.version); err != nil {
