@@ -227,6 +227,8 @@ func TestEachAnomalyHasItsClassAndItsNearMissHasNone(t *testing.T) {
 		{"a lag one too many while more is written", checker.Telemetry, story(starts(1, 1), reads(ledger.Reading{Lag: 3, TrueLag: 3}), reads(ledger.Reading{Lag: 8, TrueLag: 7}))},
 		{"a lag one too few while more is committed", checker.Telemetry, story(starts(1, 1), reads(ledger.Reading{Lag: 9, TrueLag: 9}), does(1, 1, 0, 1), commits(2, ""),
 			reads(ledger.Reading{Lag: 6, TrueLag: 7, TrueCommitted: 2}))},
+		{"a lag that counts what was committed", checker.Telemetry, story(starts(1, 1), does(1, 1, 0, 1), commits(2, ""),
+			reads(ledger.Reading{Lag: 7, TrueLag: 7, Committed: 2, TrueCommitted: 2}), reads(ledger.Reading{Lag: 8, TrueLag: 7, Committed: 2, TrueCommitted: 2}))},
 		{"a lag of a moment at which more was written and nothing more committed", "", story(starts(1, 1), reads(ledger.Reading{TrueLag: 3, Lag: 3}), does(1, 1, 0, 1), commits(2, ""),
 			reads(ledger.Reading{Lag: 9, TrueLag: 7, TrueCommitted: 2}))},
 		{"exported what nobody committed, although more was", checker.Telemetry, story(starts(1, 1), does(1, 1, 0, 1, 2), commits(3, ""), reads(ledger.Reading{Committed: 2, TrueCommitted: -1}))},

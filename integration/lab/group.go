@@ -38,9 +38,8 @@ func (m *Member) groupAnswers(key kmsg.Key, version int16, id string, b *kbin.Re
 	}
 	switch r := resp.(type) {
 	case *kmsg.JoinGroupResponse:
-		if r.ErrorCode == 0 || r.ErrorCode == kerr.MemberIDRequired.Code {
+		if r.ErrorCode == 0 {
 			m.id.Store(&r.MemberID)
-			return nil
 		}
 		m.told(id, r.ErrorCode)
 	case *kmsg.SyncGroupResponse:
