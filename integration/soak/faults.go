@@ -46,13 +46,24 @@ func (s *soak) fault(what, scope string, run func()) {
 	s.lab.Log.Add(ledger.Event{Kind: ledger.Clear, Note: what, Scope: scope})
 }
 
-// temper gives the service a mood, again and again.
+// outage is so long that a member which would not be heard of while its sink takes
+// nothing is missed: longer than every session. A short run has none.
+const (
+	outage       = longSession + 5*time.Second
+	leastForThat = 5 * time.Minute
+)
+
+// temper gives the service a mood, again and again, and once takes it away.
 func (s *soak) temper(ctx context.Context, rng *rand.Rand) {
 	moods := s.side.moods()
 	names := slices.Sorted(maps.Keys(moods))
+	begun, out := time.Now(), s.lasts < leastForThat
 	for pause(ctx, between(rng, 1500*time.Millisecond, 5*time.Second)) {
 		what := names[rng.IntN(len(names))]
 		lasts := between(rng, 300*time.Millisecond, 2500*time.Millisecond)
+		if !out && time.Since(begun) > s.lasts/6 {
+			out, what, lasts = true, []string{"hanging", "refusing"}[rng.IntN(2)], outage
+		}
 		s.fault(what, ledger.ScopeSink, func() {
 			s.lab.Behave(moods[what](time.Now().Add(lasts)))
 			pause(ctx, lasts)
@@ -114,15 +125,15 @@ func (s *soak) visitOnce(ctx, whole context.Context, lasts time.Duration, doomed
 	}
 	s.set(m)
 	defer s.set(nil)
-	sampling, end := context.WithCancel(ctx)
+	end := s.sampler.begin(ctx, m, false)
 	defer end()
-	go s.sampler.follow(sampling, m, false)
 	if err := m.Busy(whole); err != nil {
 		m.Abandon()
 		return fmt.Errorf("visitor %d: %w", m.N, err)
 	}
 	pause(ctx, lasts)
 	s.set(nil)
+	end() // of one that has ended nothing is read
 	if !doomed {
 		s.faults.add("left")
 		return m.Stop()

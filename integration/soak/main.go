@@ -1,9 +1,11 @@
 // Command soak runs the real binary for a long time under load, with a broker in a
 // process of its own and a service over real sockets that is in a bad mood every
 // few seconds, while members join, leave, are killed, frozen and cut off from the
-// broker. Then all faults end, the rest is delivered, and what happened is judged
-// by package checker. One member lives throughout: its heap, goroutines,
-// descriptors and resident memory must not grow over the second half.
+// broker, and the broker is restarted and killed. Then all faults end, the rest is
+// delivered, and what happened is judged by package checker: the records, what each
+// member did to its group and why, and what it said of itself. One member lives
+// throughout: its heap, goroutines, descriptors and resident memory must not grow
+// over the second half.
 package main
 
 import (
@@ -26,12 +28,12 @@ import (
 func main() {
 	lasts := flag.Duration("for", 10*time.Minute, "how long there are faults; the rest is delivered after that")
 	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "of the faults and their times; the rest is the machine's") //nolint:gosec // any number
-	leak := flag.String("leak", "", "plant one into each call of the sink, to see that it is caught: goroutine, descriptor or heap")
+	plant := flag.String("plant", "", "a bug to plant into the binary, to see that it is found: "+names())
 	keep := flag.Bool("keep", false, "keep logs and samples, which a run that fails keeps anyway")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *lasts, *seed, *leak, *keep); err != nil {
+	if err := run(ctx, *lasts, *seed, *plant, *keep); err != nil {
 		fmt.Fprintln(os.Stderr, "soak:", err)
 		os.Exit(1)
 	}
@@ -39,7 +41,7 @@ func main() {
 
 var errMissed = errors.New("not all is as it must be")
 
-func run(ctx context.Context, lasts time.Duration, seed uint64, leak string, keep bool) error {
+func run(ctx context.Context, lasts time.Duration, seed uint64, plant string, keep bool) error {
 	if lasts < time.Minute {
 		return fmt.Errorf("-for %s: of less than a minute no slope can be told", lasts)
 	}
@@ -48,8 +50,8 @@ func run(ctx context.Context, lasts time.Duration, seed uint64, leak string, kee
 		return err
 	}
 	var flags []string
-	if leak != "" {
-		if flags, err = overlay(dir, leak); err != nil {
+	if plant != "" {
+		if flags, err = overlay(dir, plant); err != nil {
 			return err
 		}
 	}
@@ -100,7 +102,14 @@ type soak struct {
 
 	mu      sync.Mutex
 	visitor *lab.Member // nil for none
+	missed  []string    // what is wrong, and no end of the run
 	err     error
+}
+
+func (s *soak) miss(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.missed = append(s.missed, what)
 }
 
 func (s *soak) fail(err error) {
@@ -128,11 +137,16 @@ func (s *soak) run(ctx context.Context, seed uint64) (_ *checker.Report, err err
 	if ctx.Err() != nil { // the broker is gone too, so that what is being written may not end soon
 		return nil, ctx.Err()
 	}
-	if err := errors.Join(<-produced, s.err); err != nil {
+	if err := <-produced; err != nil {
 		return nil, err
 	}
 	fmt.Printf("no more faults, %d records are not committed\n", s.lab.Lag(ctx))
-	return s.lab.Rest(ctx, max(5*time.Minute, s.lasts/2), s.member)
+	stop := s.sampler.begin(ctx, s.member, false)
+	err = s.lab.Calm(ctx, max(5*time.Minute, s.lasts/2))
+	pause(ctx, 4*time.Second) // for readings at rest
+	stop()
+	r, e := s.lab.Judge(ctx, s.member)
+	return r, errors.Join(s.err, err, e)
 }
 
 // measure sees what the pipeline can take, and sets the load to half of it.
@@ -160,39 +174,13 @@ func (s *soak) disturb(whole context.Context, seed uint64) {
 	all.Go(func() { s.cut(ctx, rng(2)) })
 	all.Go(func() { s.freeze(ctx, rng(3)) })
 	all.Go(func() { s.visit(ctx, whole, rng(4)) })
-	all.Go(func() { s.sampler.follow(ctx, s.member, true) })
+	all.Go(func() { s.restart(ctx, whole, rng(5)) })
+	defer s.sampler.begin(ctx, s.member, true)()
 	all.Go(func() {
 		for begun := time.Now(); pause(ctx, time.Minute); {
 			fmt.Printf("%s: %d delivered, lag %d, %d faults, %s\n",
-				time.Since(begun).Round(time.Second), s.lab.Taken(), s.lab.Lag(ctx), s.faults.total(), s.sampler)
+				time.Since(begun).Round(time.Second), s.lab.Taken(), s.lab.Lag(whole), s.faults.total(), s.sampler)
 		}
 	})
 	all.Wait()
-}
-
-// verdict prints what came of it, and returns whether it is as it must be.
-func (s *soak) verdict(r *checker.Report, err error) bool {
-	fmt.Print(r)
-	bad := 0
-	for _, n := range r.Classes {
-		bad += n
-	}
-	if err != nil {
-		bad++
-		fmt.Println(err)
-	}
-	fmt.Printf("faults%s; %d samples failed; %s\n", s.faults.String(), s.sampler.failed, s.sampler)
-	slopes := ""
-	for _, f := range s.sampler.fits() {
-		fmt.Println(f)
-		if f.grows() {
-			bad++
-		}
-		if f.name != "resident" {
-			slopes += ", " + f.name + " " + f.number(f.perHour)
-		}
-	}
-	fmt.Printf("soak: %s, %d deliveries, %d faults, slopes per hour: %s, %d violations\n",
-		s.lasts, r.Figures["outcomes delivered"], s.faults.total(), slopes[2:], bad)
-	return bad == 0
 }

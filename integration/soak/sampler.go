@@ -29,7 +29,21 @@ func newSampler(log *ledger.Log, file io.Writer) *sampler {
 	return &sampler{log: log, file: file}
 }
 
-// follow samples m until ctx ends; keep says that its figures make the slopes.
+// begin samples m until ctx ends or end is called, which waits for what is under
+// way; keep says that its figures make the slopes.
+func (s *sampler) begin(parent context.Context, m *lab.Member, keep bool) (end func()) {
+	ctx, cancel := context.WithCancel(parent)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.follow(ctx, m, keep)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
 func (s *sampler) follow(ctx context.Context, m *lab.Member, keep bool) {
 	begun := time.Now()
 	t := time.NewTicker(time.Second)
@@ -49,11 +63,7 @@ func (s *sampler) follow(ctx context.Context, m *lab.Member, keep bool) {
 }
 
 func (s *sampler) sample(ctx context.Context, m *lab.Member, at time.Duration, keep bool) error {
-	figures, err := m.Metrics(ctx)
-	if err != nil {
-		return err
-	}
-	r, err := m.Explain(ctx)
+	r, err := m.Scrape(ctx)
 	if err != nil {
 		return err
 	}
@@ -65,7 +75,7 @@ func (s *sampler) sample(ctx context.Context, m *lab.Member, at time.Duration, k
 	for metric, to := range map[string]*float64{
 		"go_gc_heap_live_bytes": &u.heap, "go_goroutines": &u.goroutines, "process_resident_memory_bytes": &u.resident,
 	} {
-		v, ok := figures[metric]
+		v, ok := r.Metrics[metric]
 		if !ok {
 			return fmt.Errorf("no %s among the metrics", metric)
 		}
@@ -73,7 +83,7 @@ func (s *sampler) sample(ctx context.Context, m *lab.Member, at time.Duration, k
 	}
 	rss := int64(u.resident)
 	s.log.Add(ledger.Event{Kind: ledger.Sampled, Instance: m.N, Sample: &ledger.Sample{
-		HeldBytes: max(r.Totals.MaxHeld, int64(figures["weir_poll_held_bytes"])), Budget: r.BudgetBytes, RSS: rss,
+		HeldBytes: max(r.Totals.MaxHeld, int64(r.Metrics["weir_poll_held_bytes"])), Budget: r.BudgetBytes, RSS: rss,
 	}})
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,8 +120,15 @@ func (s *sampler) String() string {
 
 // counts is how often each fault was, for the reader.
 type counts struct {
-	mu sync.Mutex
-	of map[string]int
+	mu       sync.Mutex
+	of       map[string]int
+	recovery time.Duration // the longest after a restart of the broker
+}
+
+func (c *counts) slowest(recovery time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.recovery = max(c.recovery, recovery)
 }
 
 func (c *counts) add(what string) {
