@@ -30,7 +30,7 @@ func plants() map[string]plant {
 	const (
 		explain = "consumer/explain.go"
 		pause   = "		c.client.PauseFetchPartitions(pause)\n"
-		losing  = "	var abandoned int64\n	for _, p := range parts {\n		bytes, records, inFlight := p.kill(lost)\n"
+		losing  = "	left := c.end(lost, parts...)\n"
 	)
 	return map[string]plant{
 		"goroutine":  leaked("go func() { select {} }()"),
