@@ -57,16 +57,14 @@ func (m *Member) groupAnswers(key kmsg.Key, version int16, id string, b *kbin.Re
 // another generation is no more than a hint to join: it may have been on its way
 // during a rebalance.
 func (m *Member) commitAnswered(id string, resp *kmsg.OffsetCommitResponse) {
-	for _, t := range resp.Topics {
-		for _, p := range t.Partitions {
-			code := p.ErrorCode
-			if code == kerr.IllegalGeneration.Code {
-				code = kerr.RebalanceInProgress.Code
-			}
-			m.told(id, code)
-			return
-		}
+	if len(resp.Topics) == 0 || len(resp.Topics[0].Partitions) == 0 {
+		return
 	}
+	code := resp.Topics[0].Partitions[0].ErrorCode // all have the same of this kind
+	if code == kerr.IllegalGeneration.Code {
+		code = kerr.RebalanceInProgress.Code
+	}
+	m.told(id, code)
 }
 
 // told notes an error of the group. What was asked under an id that the member had
