@@ -125,7 +125,7 @@ func New(cfg Config, p Pipeline, opts ...Option) (*Consumer, error) {
 	c.started, c.commitMu = make(chan struct{}), make(turn, 1)
 	c.alarm.kick = make(chan struct{}, 1)
 	c.gate = newGate(c.now())
-	c.watchdog.now = c.now
+	c.watchdog.now, c.watchdog.group = c.now, c.membership
 	c.rejections.good = &c.totals.kept
 	if c.handler == nil {
 		c.handler = handlers.Pass

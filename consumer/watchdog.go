@@ -19,6 +19,8 @@ type watchdog struct {
 	now   func() time.Time
 	heard atomic.Int64 // when the coordinator answered, or was last looked for
 	fence fence
+	group func() (member string, epoch int32) // as of the last answer that was acted on
+	epoch atomic.Int32                        // before the last heartbeat of a KIP-848 group was answered
 }
 
 var _ kgo.HookBrokerE2E = (*watchdog)(nil)
@@ -31,7 +33,11 @@ func (w *watchdog) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2
 	now := w.now()
 	sent := now.Add(-e2e.DurationE2E())
 	switch kmsg.Key(key) {
-	case kmsg.Heartbeat, kmsg.ConsumerGroupHeartbeat:
+	case kmsg.ConsumerGroupHeartbeat:
+		_, epoch := w.group()
+		w.epoch.Store(epoch)
+		w.fence.answered(sent)
+	case kmsg.Heartbeat:
 		w.fence.answered(sent)
 	case kmsg.JoinGroup:
 		w.fence.joins(sent)
@@ -81,5 +87,15 @@ func (c *Consumer) watchGroup() {
 	if c.watchdog.silent(c.watchdog.mostSilence()) {
 		c.log.Info("the group's coordinator is silent; looking for it again", "group", c.cfg.Kafka.Group)
 		c.client.ForceMetadataRefresh()
+	}
+}
+
+// membership is what the client is in its group.
+func (c *Consumer) membership() (member string, epoch int32) {
+	select {
+	case <-c.started:
+		return c.client.GroupMetadata()
+	default: // it is being made
+		return "", -1
 	}
 }
