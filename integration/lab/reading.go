@@ -32,28 +32,43 @@ func (m *Member) Scrape(ctx context.Context) (s Scraped, err error) {
 		return s, err
 	}
 	known, err := m.lab.truth(ctx)
-	steady, fetched := m.scrape.next(m.shaken.Load()+m.lab.shaken.Load(), &s.Report)
+	steady, fetched := m.scrape.next(time.Now(), m.shaken.Load(), m.lab.shaken.Load(), &s.Report)
 	m.lab.Log.Add(m.readings(&s, known, steady && err == nil, fetched)...)
 	return s, nil
 }
 
 // scrape is what one sees that the next must know.
 type scrape struct {
-	shaken int64
-	closed time.Duration // for how long nothing was fetched, ever
+	at             time.Time
+	member, broker int64         // beginnings and ends of faults
+	found          time.Time     // when the broker was last seen shaken
+	closed         time.Duration // for how long nothing was fetched, ever
 }
+
+const (
+	// hurried is a scrape too soon after another, which was late: what was answered
+	// at the one need not be known at the other.
+	hurried = 500 * time.Millisecond
+	// backOff is more than the client waits before it asks a broker again that has not
+	// answered: two seconds and a half.
+	backOff = 5 * time.Second
+)
 
 // next reports whether nothing has shaken the process since the scrape before, and
 // whether it fetched all the time.
-func (s *scrape) next(shaken int64, r *consumer.Report) (steady, fetched bool) {
+func (s *scrape) next(now time.Time, member, broker int64, r *consumer.Report) (steady, fetched bool) {
 	was := *s
-	*s = scrape{shaken: shaken}
+	*s = scrape{at: now, member: member, broker: broker, found: was.found}
 	for state, in := range r.TimeIn {
 		if state != consumer.StateOpen {
 			s.closed += in
 		}
 	}
-	return s.shaken == was.shaken, r.State == consumer.StateOpen && s.closed == was.closed
+	if broker != was.broker {
+		s.found = now
+	}
+	steady = member == was.member && broker == was.broker && now.Sub(was.at) >= hurried
+	return steady, r.State == consumer.StateOpen && s.closed == was.closed && now.Sub(s.found) >= backOff
 }
 
 // readings has one for each partition of which the process says anything: the lag

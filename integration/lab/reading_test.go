@@ -50,24 +50,31 @@ func TestAReadingIsWhatIsSaidBesideWhatIsTrue(t *testing.T) {
 func TestAProcessKnowsWhatWasSoSinceTheScrapeBefore(t *testing.T) {
 	t.Parallel()
 	var s scrape
-	report := func(state consumer.State, open, closed time.Duration) *consumer.Report {
-		return &consumer.Report{State: state, TimeIn: map[consumer.State]time.Duration{consumer.StateOpen: open, consumer.StateHold: closed}}
-	}
+	const open, hold = consumer.StateOpen, consumer.StateHold
 	for _, c := range []struct {
 		what            string
-		shaken          int64
-		r               *consumer.Report
+		at              float64 // seconds
+		member, broker  int64
+		state           consumer.State
+		closed          time.Duration
 		steady, fetched bool
 	}{
-		{"nothing has happened", 0, report(consumer.StateOpen, 1, 0), true, true},
-		{"it was shaken", 1, report(consumer.StateOpen, 2, 0), false, true},
-		{"not again", 1, report(consumer.StateOpen, 3, 0), true, true},
-		{"it held", 1, report(consumer.StateHold, 4, 1), true, false},
-		{"it had just held", 1, report(consumer.StateOpen, 5, 2), true, false},
-		{"it has not held since", 1, report(consumer.StateOpen, 6, 2), true, true},
-		{"it was shaken while it held", 3, report(consumer.StateOpen, 7, 3), false, false},
+		{"nothing has happened", 1, 0, 0, open, 0, true, true},
+		{"it was shaken", 2, 1, 0, open, 0, false, true},
+		{"not again", 3, 1, 0, open, 0, true, true},
+		{"it held", 4, 1, 0, hold, 1, true, false},
+		{"it had just held", 5, 1, 0, open, 2, true, false},
+		{"it has not held since", 6, 1, 0, open, 2, true, true},
+		{"it was shaken while it held", 7, 3, 0, open, 3, false, false},
+		{"another scrape at once", 7.1, 3, 0, open, 3, false, true},
+		{"and one in time", 8.1, 3, 0, open, 3, true, true},
+		{"the broker was away", 9, 3, 2, open, 3, false, false},
+		{"it may wait before it asks again", 13, 3, 2, open, 3, true, false},
+		{"it has asked", 14, 3, 2, open, 3, true, true},
 	} {
-		if steady, fetched := s.next(c.shaken, c.r); steady != c.steady || fetched != c.fetched {
+		r := &consumer.Report{State: c.state, TimeIn: map[consumer.State]time.Duration{open: time.Hour, hold: c.closed}}
+		now := time.Time{}.Add(time.Hour + time.Duration(c.at*float64(time.Second)))
+		if steady, fetched := s.next(now, c.member, c.broker, r); steady != c.steady || fetched != c.fetched {
 			t.Errorf("%s: got %v, %v, want %v, %v", c.what, steady, fetched, c.steady, c.fetched)
 		}
 	}
