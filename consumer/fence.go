@@ -15,9 +15,11 @@ import (
 //
 // It counts from when a request was sent, because the coordinator counts from when it
 // got it, and on the monotonic clock, which goes on while a process is stopped. The
-// first answer after a session may be the one that says that the member is out: the
-// client asks again only if it is not, or has given the partitions up and joins anew.
-// So the second answer opens.
+// first heartbeat answered after a session may be the one that says that the member is
+// out: the client sends another only if it is not, or has given the partitions up. So
+// the second opens. That the answer to a join says so the client tells nobody: it
+// joins as another member, and keeps what it holds until it is told its share. So joins
+// open nothing, and the share does.
 //
 // The session of a KIP-848 group is the broker's to set. The default of both is the
 // same; a shorter one there must be said to the consumer too.
@@ -29,6 +31,7 @@ type fence struct {
 
 	mu     sync.Mutex
 	heard  time.Duration // when the first answer after a session came; 0 is none
+	synced time.Duration // when the last share that came was asked for
 	opened chan struct{}
 	said   bool
 }
@@ -44,7 +47,8 @@ func (f *fence) since(t time.Time) time.Duration { return t.Sub(f.born) }
 // shut reports whether no call may begin.
 func (f *fence) shut() bool { return int64(f.since(f.now())) >= f.until.Load() }
 
-// answered says that the coordinator has just answered what was sent at that time.
+// answered says that the coordinator has just answered a heartbeat that was sent at
+// that time.
 func (f *fence) answered(sent time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -58,11 +62,49 @@ func (f *fence) answered(sent time.Time) {
 			f.heard = f.since(f.now())
 		}
 	default:
-		f.heard = 0
-		f.until.Store(int64(until))
-		close(f.opened)
-		f.opened = make(chan struct{})
+		f.open(until)
 	}
+}
+
+// joins says the same of a request to join: what was heard before is of another
+// membership.
+func (f *fence) joins(sent time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lengthen(sent)
+	f.heard = 0
+}
+
+// syncs says the same of a request for the member's share.
+func (f *fence) syncs(sent time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lengthen(sent)
+	f.heard, f.synced = f.since(f.now()), f.since(sent)
+}
+
+// lengthen counts an answer while calls may begin, not when they may no more.
+func (f *fence) lengthen(sent time.Time) { // under mu
+	if until := int64(f.since(sent) + f.session); !f.shut() && until > f.until.Load() {
+		f.until.Store(until)
+	}
+}
+
+// assigned says that the client has given up what is not in the member's share. In a
+// KIP-848 group there are heartbeats only, and nothing to do here.
+func (f *fence) assigned() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if until := f.synced + f.session; f.synced > 0 && int64(until) > f.until.Load() {
+		f.open(until)
+	}
+}
+
+func (f *fence) open(until time.Duration) { // under mu
+	f.heard = 0
+	f.until.Store(int64(until))
+	close(f.opened)
+	f.opened = make(chan struct{})
 }
 
 // await waits until calls may begin, and returns false if ctx ended first.

@@ -58,6 +58,62 @@ func TestAFenceOpensWithTheSecondAnswer(t *testing.T) {
 	}
 }
 
+// Joining again the client keeps what it holds, whatever has become of the member,
+// until it has its share.
+func TestAFenceOpensWithTheShareOfAMemberThatJoinsAgain(t *testing.T) {
+	f, c := newTestFence(10 * time.Second)
+	c.at = c.at.Add(11 * time.Second)
+	f.answered(c.at) // a rebalance goes on
+	for range 3 {    // the member is out; it needs another id; it is in
+		sent := c.at
+		c.at = c.at.Add(time.Second)
+		f.joins(sent)
+		if !f.shut() {
+			t.Fatal("open with the answer to a join")
+		}
+	}
+	sent := c.at
+	c.at = c.at.Add(time.Second)
+	f.syncs(sent)
+	if !f.shut() {
+		t.Fatal("open before the client has given up what is not in the share")
+	}
+	f.assigned()
+	if f.shut() {
+		t.Fatal("shut with the share")
+	}
+	c.at = sent.Add(10 * time.Second)
+	if !f.shut() {
+		t.Fatal("open a session after the share was asked for")
+	}
+}
+
+// It may take its time to give things up, and heartbeats meanwhile.
+func TestAFenceOpensWithTheFirstHeartbeatAfterTheShare(t *testing.T) {
+	f, c := newTestFence(10 * time.Second)
+	c.at = c.at.Add(11 * time.Second)
+	f.joins(c.at)
+	f.syncs(c.at)
+	c.at = c.at.Add(time.Second)
+	f.answered(c.at)
+	if f.shut() {
+		t.Error("shut after a heartbeat of the new membership")
+	}
+}
+
+func TestAFenceStaysOpenWhileItsMemberJoins(t *testing.T) {
+	f, c := newTestFence(10 * time.Second)
+	for range 5 {
+		c.at = c.at.Add(6 * time.Second)
+		f.joins(c.at)
+		c.at = c.at.Add(6 * time.Second)
+		f.syncs(c.at)
+		if f.shut() {
+			t.Fatal("shut although the coordinator has answered within the session")
+		}
+	}
+}
+
 // Whatever is answered when, calls begin only within a session of an answered request.
 func TestAFenceIsNeverOpenWithoutAnAnswerOfTheSession(t *testing.T) {
 	const session = 10 * time.Second
@@ -69,10 +125,13 @@ func TestAFenceIsNeverOpenWithoutAnAnswerOfTheSession(t *testing.T) {
 			c.at = c.at.Add(time.Duration(r.Int64N(int64(6 * time.Second))))
 			if r.IntN(3) > 0 {
 				sent := c.at.Add(-time.Duration(r.Int64N(int64(12 * time.Second))))
-				f.answered(sent)
+				[]func(time.Time){f.answered, f.joins, f.syncs}[r.IntN(3)](sent)
 				if sent.After(last) {
 					last = sent
 				}
+			}
+			if r.IntN(4) == 0 {
+				f.assigned()
 			}
 			if !f.shut() && c.at.Sub(last) >= session {
 				t.Fatalf("seed %d: open %s after the last answered request was sent", seed, c.at.Sub(last))

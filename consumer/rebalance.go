@@ -20,6 +20,7 @@ func (c *Consumer) assigned(_ context.Context, _ *kgo.Client, m map[string][]int
 	member, _ := c.client.GroupMetadata()
 	c.firstAs.CompareAndSwap(nil, &member)
 	c.ownedAs.Store(&member)
+	c.watchdog.fence.assigned()
 	if len(m) == 0 {
 		return
 	}

@@ -1,7 +1,6 @@
 package consumer
 
 import (
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -26,12 +25,22 @@ var _ kgo.HookBrokerE2E = (*watchdog)(nil)
 
 // OnBrokerE2E implements kgo.HookBrokerE2E.
 func (w *watchdog) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2E) {
-	group := []kmsg.Key{kmsg.JoinGroup, kmsg.SyncGroup, kmsg.Heartbeat, kmsg.ConsumerGroupHeartbeat}
-	if e2e.Err() == nil && slices.Contains(group, kmsg.Key(key)) {
-		now := w.now()
-		w.heard.Store(now.UnixNano())
-		w.fence.answered(now.Add(-e2e.DurationE2E()))
+	if e2e.Err() != nil {
+		return
 	}
+	now := w.now()
+	sent := now.Add(-e2e.DurationE2E())
+	switch kmsg.Key(key) {
+	case kmsg.Heartbeat, kmsg.ConsumerGroupHeartbeat:
+		w.fence.answered(sent)
+	case kmsg.JoinGroup:
+		w.fence.joins(sent)
+	case kmsg.SyncGroup:
+		w.fence.syncs(sent)
+	default:
+		return
+	}
+	w.heard.Store(now.UnixNano())
 }
 
 // start begins to listen.
