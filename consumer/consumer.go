@@ -124,7 +124,7 @@ func New(cfg Config, p Pipeline, opts ...Option) (*Consumer, error) {
 	c.started, c.commitMu = make(chan struct{}), make(turn, 1)
 	c.alarm.kick = make(chan struct{}, 1)
 	c.gate = newGate(c.now())
-	c.watchdog.now = c.now
+	c.watchdog.now, c.watchdog.group = c.now, c.membership
 	if c.handler == nil {
 		c.handler = handlers.Pass
 	}
@@ -199,6 +199,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	working.Go(func() { c.commitLoop(work) })
 	working.Go(func() { c.reconcileLoop(work) })
 	working.Go(func() { c.alarmLoop(work) })
+	working.Go(func() { c.askMembership(work) })
 	working.Go(func() { c.crew.watch.run(work, c.crew) })
 	polling.Go(func() {
 		if err := c.poll(taking); err != nil {

@@ -13,11 +13,7 @@ func (c *Consumer) Explain() Report {
 		HeldBytes: c.held.Load(), BudgetBytes: int64(c.cfg.Memory), HeldRecords: c.heldRecords.Load(),
 		Rebalances: c.rebalances.Load(), Pauses: c.totals.pauses.Load(),
 	}
-	select {
-	case <-c.started:
-		r.Member, _ = c.client.GroupMetadata()
-	default:
-	}
+	r.Member, _ = c.membership()
 	c.gate.mu.Lock()
 	r.State, r.Reasons = c.gate.state, append([]string{}, c.gate.reasons...)
 	r.TimeIn = c.gate.times(c.now())

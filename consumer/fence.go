@@ -14,12 +14,9 @@ import (
 // sinks it can reach would else go on with all it holds beside the next owner.
 //
 // It counts from when a request was sent, because the coordinator counts from when it
-// got it, and on the monotonic clock, which goes on while a process is stopped. The
-// first heartbeat answered after a session may be the one that says that the member is
-// out: the client sends another only if it is not, or has given the partitions up. So
-// the second opens. That the answer to a join says so the client tells nobody: it
-// joins as another member, and keeps what it holds until it is told its share. So joins
-// open nothing, and the share does.
+// got it, and on the monotonic clock, which goes on while a process is stopped. Once
+// shut it opens for a member that has asked whether it is one, see askMembership, or
+// has been given its share.
 //
 // The session of a KIP-848 group is the broker's to set. The default of both is the
 // same; a shorter one there must be said to the consumer too.
@@ -30,15 +27,17 @@ type fence struct {
 	until   atomic.Int64 // since born; calls may begin before it
 
 	mu     sync.Mutex
-	heard  time.Duration // when the first answer after a session came; 0 is none
-	synced time.Duration // when the last share that came was asked for
+	asked  time.Duration // when the latest that was answered was asked for
+	synced time.Duration // the same of the latest share
 	opened chan struct{}
 	said   bool
+
+	news chan struct{} // something was answered that opens nothing
 }
 
 // start begins with a session: there is nothing to hold before the first answer.
 func (f *fence) start(now func() time.Time, session time.Duration) {
-	f.now, f.born, f.session, f.opened = now, now(), session, make(chan struct{})
+	f.now, f.born, f.session, f.opened, f.news = now, now(), session, make(chan struct{}), make(chan struct{}, 1)
 	f.until.Store(int64(session))
 }
 
@@ -47,64 +46,58 @@ func (f *fence) since(t time.Time) time.Duration { return t.Sub(f.born) }
 // shut reports whether no call may begin.
 func (f *fence) shut() bool { return int64(f.since(f.now())) >= f.until.Load() }
 
-// answered says that the coordinator has just answered a heartbeat that was sent at
-// that time.
+// answered says that the coordinator has just answered what was sent at that time, or
+// a broker that was taken for it.
 func (f *fence) answered(sent time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	asked, until := f.since(sent), f.since(sent)+f.session
-	switch {
-	case int64(until) <= f.until.Load():
-	case !f.shut():
-		f.until.Store(int64(until))
-	case f.heard == 0 || asked < f.heard:
-		if f.heard == 0 {
-			f.heard = f.since(f.now())
-		}
+	f.asked = max(f.asked, f.since(sent))
+	if !f.shut() {
+		f.lengthen(f.asked)
+		return
+	}
+	select {
+	case f.news <- struct{}{}:
 	default:
-		f.open(until)
 	}
 }
 
-// joins says the same of a request to join: what was heard before is of another
-// membership.
-func (f *fence) joins(sent time.Time) {
+// shared says the same of a request for the member's share. A KIP-848 group knows none.
+func (f *fence) shared(sent time.Time) {
+	f.answered(sent)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.lengthen(sent)
-	f.heard = 0
+	f.synced = f.since(sent)
 }
 
-// syncs says the same of a request for the member's share.
-func (f *fence) syncs(sent time.Time) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.lengthen(sent)
-	f.heard, f.synced = f.since(f.now()), f.since(sent)
-}
-
-// lengthen counts an answer while calls may begin, not when they may no more.
-func (f *fence) lengthen(sent time.Time) { // under mu
-	if until := int64(f.since(sent) + f.session); !f.shut() && until > f.until.Load() {
-		f.until.Store(until)
-	}
-}
-
-// assigned says that the client has given up what is not in the member's share. In a
-// KIP-848 group there are heartbeats only, and nothing to do here.
+// assigned says that the client has given up what is not in the member's share.
 func (f *fence) assigned() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if until := f.synced + f.session; f.synced > 0 && int64(until) > f.until.Load() {
-		f.open(until)
+	if f.synced > 0 {
+		f.lengthen(f.synced)
 	}
 }
 
-func (f *fence) open(until time.Duration) { // under mu
-	f.heard = 0
-	f.until.Store(int64(until))
-	close(f.opened)
-	f.opened = make(chan struct{})
+// confirmed says that the coordinator, asked at that time, still had this member.
+func (f *fence) confirmed(sent time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lengthen(min(f.asked, f.since(sent)))
+}
+
+// lengthen lets calls begin within a session of what was asked.
+func (f *fence) lengthen(asked time.Duration) { // under mu
+	until := int64(asked + f.session)
+	if until <= f.until.Load() {
+		return
+	}
+	shut := f.shut()
+	f.until.Store(until)
+	if shut {
+		close(f.opened)
+		f.opened = make(chan struct{})
+	}
 }
 
 // await waits until calls may begin, and returns false if ctx ended first.

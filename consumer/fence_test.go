@@ -33,28 +33,39 @@ func TestAFenceShutsASessionAfterTheLastAnsweredRequestWasSent(t *testing.T) {
 	}
 }
 
-// The first answer may say that the member is out.
-func TestAFenceOpensWithTheSecondAnswer(t *testing.T) {
+// Whoever answers may be no coordinator, or say that the member is out.
+func TestNoAnswerOpensAFenceThatIsShut(t *testing.T) {
 	f, c := newTestFence(10 * time.Second)
-	asked := c.at.Add(9 * time.Second)
 	c.at = c.at.Add(11 * time.Second)
-	f.answered(asked)
-	if !f.shut() {
-		t.Fatal("open with the first answer")
+	for range 3 {
+		sent := c.at
+		c.at = c.at.Add(time.Second)
+		f.answered(sent)
+		f.shared(sent)
+		if !f.shut() {
+			t.Fatal("open with an answer")
+		}
+		select {
+		case <-f.news:
+		default:
+			t.Fatal("nobody is told that there was an answer")
+		}
 	}
-	f.answered(c.at.Add(-time.Second)) // asked before the first was heard
-	if !f.shut() {
-		t.Fatal("open with an answer to what was asked before the first came")
-	}
-	sent := c.at
-	c.at = c.at.Add(time.Second)
-	f.answered(sent)
+}
+
+func TestAFenceOpensForASessionOnceTheMembershipIsConfirmed(t *testing.T) {
+	f, c := newTestFence(10 * time.Second)
+	c.at = c.at.Add(11 * time.Second)
+	heard := c.at
+	f.answered(heard)
+	c.at = c.at.Add(2 * time.Second)
+	f.confirmed(c.at)
 	if f.shut() {
-		t.Fatal("shut after the second answer")
+		t.Fatal("shut although it is a member")
 	}
-	c.at = c.at.Add(9 * time.Second)
+	c.at = heard.Add(10 * time.Second) // the question may be one by which no session is counted
 	if !f.shut() {
-		t.Fatal("open a session after the second request was sent")
+		t.Fatal("open a session after the last answered request was sent")
 	}
 }
 
@@ -63,18 +74,9 @@ func TestAFenceOpensWithTheSecondAnswer(t *testing.T) {
 func TestAFenceOpensWithTheShareOfAMemberThatJoinsAgain(t *testing.T) {
 	f, c := newTestFence(10 * time.Second)
 	c.at = c.at.Add(11 * time.Second)
-	f.answered(c.at) // a rebalance goes on
-	for range 3 {    // the member is out; it needs another id; it is in
-		sent := c.at
-		c.at = c.at.Add(time.Second)
-		f.joins(sent)
-		if !f.shut() {
-			t.Fatal("open with the answer to a join")
-		}
-	}
 	sent := c.at
 	c.at = c.at.Add(time.Second)
-	f.syncs(sent)
+	f.shared(sent)
 	if !f.shut() {
 		t.Fatal("open before the client has given up what is not in the share")
 	}
@@ -88,26 +90,13 @@ func TestAFenceOpensWithTheShareOfAMemberThatJoinsAgain(t *testing.T) {
 	}
 }
 
-// It may take its time to give things up, and heartbeats meanwhile.
-func TestAFenceOpensWithTheFirstHeartbeatAfterTheShare(t *testing.T) {
-	f, c := newTestFence(10 * time.Second)
-	c.at = c.at.Add(11 * time.Second)
-	f.joins(c.at)
-	f.syncs(c.at)
-	c.at = c.at.Add(time.Second)
-	f.answered(c.at)
-	if f.shut() {
-		t.Error("shut after a heartbeat of the new membership")
-	}
-}
-
 func TestAFenceStaysOpenWhileItsMemberJoins(t *testing.T) {
 	f, c := newTestFence(10 * time.Second)
 	for range 5 {
 		c.at = c.at.Add(6 * time.Second)
-		f.joins(c.at)
+		f.answered(c.at)
 		c.at = c.at.Add(6 * time.Second)
-		f.syncs(c.at)
+		f.shared(c.at)
 		if f.shut() {
 			t.Fatal("shut although the coordinator has answered within the session")
 		}
@@ -125,13 +114,16 @@ func TestAFenceIsNeverOpenWithoutAnAnswerOfTheSession(t *testing.T) {
 			c.at = c.at.Add(time.Duration(r.Int64N(int64(6 * time.Second))))
 			if r.IntN(3) > 0 {
 				sent := c.at.Add(-time.Duration(r.Int64N(int64(12 * time.Second))))
-				[]func(time.Time){f.answered, f.joins, f.syncs}[r.IntN(3)](sent)
+				[]func(time.Time){f.answered, f.shared}[r.IntN(2)](sent)
 				if sent.After(last) {
 					last = sent
 				}
 			}
-			if r.IntN(4) == 0 {
+			switch r.IntN(8) {
+			case 0:
 				f.assigned()
+			case 1:
+				f.confirmed(c.at.Add(-time.Duration(r.Int64N(int64(3 * time.Second)))))
 			}
 			if !f.shut() && c.at.Sub(last) >= session {
 				t.Fatalf("seed %d: open %s after the last answered request was sent", seed, c.at.Sub(last))
@@ -150,9 +142,8 @@ func TestAFenceLetsThoseGoWhoWait(t *testing.T) {
 	}
 	opened := make(chan bool)
 	go func() { opened <- f.await(t.Context()) }()
-	for range 2 {
-		f.answered(c.at)
-	}
+	f.answered(c.at)
+	f.confirmed(c.at)
 	if !<-opened {
 		t.Error("a wait ended without the fence being open")
 	}

@@ -19,6 +19,8 @@ type watchdog struct {
 	now   func() time.Time
 	heard atomic.Int64 // when the coordinator answered, or was last looked for
 	fence fence
+	group func() (member string, epoch int32) // as of the last answer that was acted on
+	epoch atomic.Int32                        // before the last heartbeat of a KIP-848 group was answered
 }
 
 var _ kgo.HookBrokerE2E = (*watchdog)(nil)
@@ -31,12 +33,14 @@ func (w *watchdog) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e2e kgo.BrokerE2
 	now := w.now()
 	sent := now.Add(-e2e.DurationE2E())
 	switch kmsg.Key(key) {
-	case kmsg.Heartbeat, kmsg.ConsumerGroupHeartbeat:
+	case kmsg.ConsumerGroupHeartbeat:
+		_, epoch := w.group()
+		w.epoch.Store(epoch)
 		w.fence.answered(sent)
-	case kmsg.JoinGroup:
-		w.fence.joins(sent)
+	case kmsg.JoinGroup, kmsg.Heartbeat:
+		w.fence.answered(sent)
 	case kmsg.SyncGroup:
-		w.fence.syncs(sent)
+		w.fence.shared(sent)
 	default:
 		return
 	}
