@@ -93,13 +93,21 @@ func (c *Consumer) revoked(ctx context.Context, cl *kgo.Client, m map[string][]i
 	if len(m) == 0 {
 		return
 	}
-	member, _ := c.client.GroupMetadata()
-	if as := c.ownedAs.Load(); as != nil && *as != member {
+	member, epoch := c.client.GroupMetadata()
+	if as := c.ownedAs.Load(); as != nil && *as != member || c.released(epoch, m) {
 		c.lost(ctx, cl, m)
 		return
 	}
 	c.rebalances.Add(1)
 	c.drain(ctx, c.pick(m), "revoked")
+}
+
+// released reports whether the coordinator of a KIP-848 group thinks that the member
+// has given back what is revoked only now. It leaves the member at its epoch for as
+// long as it waits for partitions; the client may say that it owns none while its
+// metadata has an error, and then both come at once. See docs/upstream.md.
+func (c *Consumer) released(epoch int32, m map[string][]int32) bool {
+	return c.cfg.Kafka.Protocol == ProtocolConsumer && epoch != c.watchdog.epoch.Load() && len(c.pick(m)) > 0
 }
 
 // lost forgets partitions that already belong to somebody else. Nothing is
