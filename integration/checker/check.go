@@ -10,9 +10,10 @@ import (
 
 // Options bends the judgement.
 type Options struct {
-	// Unfenced leaves out what a member does that was cut off from the cluster and
-	// does not know it: such effects are counted and not judged. With a sink that
-	// fences there is none.
+	// Unfenced leaves out what a member does after another got its partition, while
+	// it does not know: such effects are counted and not judged. A process that is
+	// stopped between its look at the clock and its call makes the call when it goes
+	// on, and nothing but a sink that fences can keep it from that.
 	Unfenced bool
 }
 
@@ -131,6 +132,8 @@ func (c *check) step(e *ledger.Event) {
 		c.ended(e)
 	case ledger.Start, ledger.Stop, ledger.Killed, ledger.Cut, ledger.Healed, ledger.Stopped:
 		c.instance(e)
+	case ledger.Heard:
+		c.process(e.Instance).hears(e.At, e.Began)
 	case ledger.Fault, ledger.Clear:
 		c.fault(e)
 	case ledger.Calm:
@@ -140,6 +143,8 @@ func (c *check) step(e *ledger.Event) {
 		}
 	case ledger.Rest:
 		c.rest = true
+	case ledger.Taken:
+		c.took(e)
 	case ledger.Sampled:
 		c.sampled(e)
 	case ledger.Read:

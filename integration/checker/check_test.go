@@ -22,7 +22,7 @@ const (
 // one without a key.
 func records() (recs []ledger.Record) {
 	for o := range int64(10) {
-		r := ledger.Record{Partition: part, Offset: o, Key: string(rune('a' + o%2)), Hash: uint64(100 + o)}
+		r := ledger.Record{Partition: part, Offset: o, Key: string(rune('a' + o%2)), Hash: uint64(100 + o), Bytes: int(50 + o)}
 		switch o {
 		case poison:
 			r.Key, r.Poison = "p", true
@@ -84,6 +84,21 @@ func with(events []ledger.Event, f func(e *ledger.Event)) []ledger.Event {
 
 func unknown(e *ledger.Event) { e.Unknown = true }
 
+func began(at time.Duration) func(e *ledger.Event) {
+	return func(e *ledger.Event) { e.Began = at }
+}
+
+// within bounds for how long instances may hear nothing.
+func within(silence time.Duration, h *ledger.History) *ledger.History {
+	h.Silence = silence
+	return h
+}
+
+// hears is an answer to what was asked at a time.
+func hears(instance int, asked time.Duration) []ledger.Event {
+	return one(ledger.Event{Kind: ledger.Heard, Instance: instance, Began: asked})
+}
+
 var ids int64
 
 // commits is a commit with its answer; "none" for none.
@@ -122,6 +137,13 @@ func later(d time.Duration, events []ledger.Event) []ledger.Event {
 
 func sample(s ledger.Sample) []ledger.Event {
 	return one(ledger.Event{Kind: ledger.Sampled, Instance: 1, Sample: &s})
+}
+
+func takes(instance int, offsets ...int64) (events []ledger.Event) {
+	for _, o := range offsets {
+		events = append(events, ledger.Event{Kind: ledger.Taken, Instance: instance, Partition: part, Offset: o})
+	}
+	return events
 }
 
 func reads(r ledger.Reading) []ledger.Event {
@@ -183,6 +205,22 @@ func TestEachAnomalyHasItsClassAndItsNearMissHasNone(t *testing.T) {
 			e.Began = time.Second
 		}))},
 		{"a member that does not know that it is out", checker.Handover, story(starts(1, 1), does(1, 1, 0), kind(ledger.Cut, 1), starts(2, 2), does(2, 2, 0), does(1, 1, 2))},
+		{"begun while it was cut off, before another had got the partition", "", story(starts(1, 1), does(1, 1, 0), kind(ledger.Cut, 1), kind(ledger.Stop, 9), starts(2, 2), does(2, 2, 0),
+			with(does(1, 1, 2), began(3*time.Second)))},
+		{"begun once another had got the partition", checker.Handover, story(starts(1, 1), does(1, 1, 0), kind(ledger.Cut, 1), kind(ledger.Stop, 9), starts(2, 2), does(2, 2, 0),
+			with(does(1, 1, 2), began(6*time.Second+1)))},
+
+		{"begun a session after the last answer", checker.Handover, within(3*time.Second, story(starts(1, 1), hears(1, time.Second), does(1, 1, 0),
+			with(does(1, 1, 2), began(4*time.Second))))},
+		{"begun within a session after the last answer", "", within(3*time.Second, story(starts(1, 1), hears(1, time.Second), does(1, 1, 0),
+			with(does(1, 1, 2), began(4*time.Second-1))))},
+		{"ended a session after the last answer", "", within(3*time.Second, story(starts(1, 1), hears(1, time.Second), later(time.Minute, with(does(1, 1, 0), began(2*time.Second)))))},
+		{"begun a session after what was answered was asked", checker.Handover, within(3*time.Second, story(starts(1, 1), does(1, 1, 0), does(1, 1, 2),
+			hears(1, time.Second), does(1, 1, 4)))},
+		{"begun before the answer, a session after the one before", checker.Handover, within(3*time.Second, story(starts(1, 1), later(3*time.Second, hears(1, 4*time.Second)),
+			with(does(1, 1, 0), began(4*time.Second))))},
+		{"begun a session after the start", checker.Handover, within(3*time.Second, story(starts(1, 1), with(does(1, 1, 0), began(3*time.Second))))},
+		{"an answer to what was asked before changes nothing", "", within(3*time.Second, story(starts(1, 1), hears(1, 2*time.Second), hears(1, time.Second), with(does(1, 1, 0), began(4*time.Second))))},
 
 		{"again after a clean end", checker.DupUnbounded, story(starts(1, 1), does(1, 1, 0), ends(ledger.Revoked, 1, 1, true), starts(2, 2), does(2, 2, 0))},
 		{"again after an end that was not", "", story(starts(1, 1), does(1, 1, 0), ends(ledger.Revoked, 1, 1, false), starts(2, 2), does(2, 2, 0))},
@@ -203,6 +241,10 @@ func TestEachAnomalyHasItsClassAndItsNearMissHasNone(t *testing.T) {
 
 		{"more than its budget", checker.Memory, story(sample(ledger.Sample{HeldBytes: 11, Budget: 10}))},
 		{"its budget", "", story(sample(ledger.Sample{HeldBytes: 10, Budget: 10}))},
+		{"holds more than it counts", checker.Memory, story(starts(1, 1), takes(1, 0, 1, 2), does(1, 1, 1), sample(ledger.Sample{Still: true, Holding: 101}))},
+		{"holds what it counts", "", story(starts(1, 1), takes(1, 0, 1, 2, aborted), takes(1, 0), does(1, 1, 1), sample(ledger.Sample{Still: true, Holding: 102}))},
+		{"counts at a moment at which something ran", "", story(starts(1, 1), takes(1, 0, 1, 2), sample(ledger.Sample{}))},
+		{"holds nothing of a session that is over", "", story(starts(1, 1), takes(1, 0, 1, 2), ends(ledger.Lost, 1, 1, false), starts(1, 2), takes(1, 1), sample(ledger.Sample{Still: true, Holding: 51}))},
 		{"resident beyond", checker.Memory, story(sample(ledger.Sample{Budget: 100 << 20, RSS: 180 << 20}))},
 		{"resident within", "", story(sample(ledger.Sample{Budget: 100 << 20, RSS: 178 << 20}))},
 
@@ -261,6 +303,16 @@ func TestAMemberThatDoesNotKnowThatItIsOutMayBeLeftOut(t *testing.T) {
 	h := story(starts(1, 1), does(1, 1, 0), kind(ledger.Cut, 1), starts(2, 2), does(2, 2, 0), does(1, 1, 2))
 	if r := checker.Check(h, checker.Options{Unfenced: true}); !r.OK() {
 		t.Errorf("got %s, want nothing", r)
+	}
+}
+
+func TestWhatIsNotToBeSeenAtTheEndMustBeCommitted(t *testing.T) {
+	for committed, want := range map[int64]int{aborted: 1, aborted + 1: 0} {
+		h := story(starts(1, 1), does(1, 1, 0, 1, 2, 3, 4, 5, poison), commits(committed, ""), rest())
+		h.Records = h.Records[:aborted+1]
+		if r := checker.Check(h, checker.Options{}); r.Classes[checker.Stuck] != want {
+			t.Errorf("committed %d of %d: got %s, want %d stuck", committed, aborted+1, r, want)
+		}
 	}
 }
 

@@ -59,6 +59,7 @@ func (c *check) reset(e *ledger.Event) {
 	p.high, p.told, p.behind, p.since = e.Offset, e.Offset, e.Offset, e.At
 	for _, s := range p.all {
 		s.reset = true
+		clear(s.taken)
 	}
 }
 

@@ -19,6 +19,7 @@ func (c *check) effect(e *ledger.Event) {
 	intact := e.Hash == r.Hash && e.Key == r.Key
 	s := c.sessionOf(e)
 	c.handover(p, r, s, e)
+	c.silence(r, e)
 	if e.Outcome == ledger.DeadLetter {
 		c.deadLetter(p, r, s, e, intact)
 		return

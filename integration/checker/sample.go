@@ -1,6 +1,10 @@
 package checker
 
-import "github.com/weir-kafka/weir/integration/ledger"
+import (
+	"maps"
+
+	"github.com/weir-kafka/weir/integration/ledger"
+)
 
 // What a process may use beside its budget: see I8.
 const (
@@ -17,12 +21,49 @@ func (c *check) sampled(e *ledger.Event) {
 	if s.Budget > 0 && s.HeldBytes > s.Budget {
 		c.blame(Memory, e.Partition, "instance %d held %d bytes of %d at %s", e.Instance, s.HeldBytes, s.Budget, e.At)
 	}
+	if held, one := c.held(e.Instance); s.Still && held > s.Holding {
+		c.blame(Memory, one.Partition, "instance %d counted %d bytes at %s, and held %d at least, among them %s", e.Instance, s.Holding, e.At, held, name(one.Record))
+	}
 	if most := int64(rssShare*float64(s.Budget)) + rssFloor; s.Budget > 0 && s.RSS > most {
 		c.blame(Memory, e.Partition, "instance %d had %d bytes resident at %s, at most %d are allowed", e.Instance, s.RSS, e.At, most)
 	}
 	if s.Baseline > 0 && s.Goroutines > s.Baseline {
 		c.blame(Leak, e.Partition, "%d goroutines are left, %d more than before", s.Goroutines, s.Goroutines-s.Baseline)
 	}
+}
+
+// took notes that a process works at a record, in the session that it has.
+func (c *check) took(e *ledger.Event) {
+	p := c.part(e.Partition)
+	r := p.at(e.Offset)
+	if r == nil || r.Standing != ledger.Visible {
+		return
+	}
+	for _, s := range p.open {
+		if s.instance == e.Instance {
+			s.taken[r] = true
+		}
+	}
+}
+
+// held is how many bytes an instance holds at least, and one record of those: what it
+// works at in sessions that are open, and nobody has ever finished.
+func (c *check) held(instance int) (bytes int64, one *record) {
+	for _, p := range c.order {
+		for _, s := range p.open {
+			if s.instance != instance {
+				continue
+			}
+			maps.DeleteFunc(s.taken, func(r *record, _ bool) bool { return r.done })
+			for r := range s.taken {
+				bytes += int64(r.Bytes)
+				if one == nil || r.Offset < one.Offset {
+					one = r
+				}
+			}
+		}
+	}
+	return bytes, one
 }
 
 // read judges what is exported of a partition. While there are faults the

@@ -15,12 +15,10 @@ func (c *check) assigned(e *ledger.Event) {
 	for _, s := range p.open { // the group thinks that it is over, and it does not know
 		if !s.fenced {
 			c.unreasoned(e, s, "went on while another had its partition")
-			if s.fenced = true; !s.cut {
-				s.gone = e.At
-			}
+			s.fenced, s.gone = true, e.At
 		}
 	}
-	s := &session{id: e.Session, instance: e.Instance, order: len(p.all), began: p.high, cut: c.cut[e.Instance], gone: e.At}
+	s := &session{id: e.Session, instance: e.Instance, order: len(p.all), began: p.high, cut: c.cut[e.Instance], taken: map[*record]bool{}}
 	c.sessions[e.Session] = s
 	p.open, p.all = append(p.open, s), append(p.all, s)
 }
@@ -58,14 +56,14 @@ func (c *check) handover(p *partition, r *record, s *session, e *ledger.Event) {
 		c.blame(Handover, e.Partition, "%s by %s, which had no session there", name(r.Record), of(e))
 	case s.end == ledger.Killed:
 		c.blame(Handover, e.Partition, "%s by %s after it was killed", name(r.Record), of(e))
-	case s.end == ledger.Revoked && s.clean && !s.fenced && !s.cut:
+	case s.end == ledger.Revoked && s.clean:
 		c.blame(Handover, e.Partition, "%s by %s after that session had ended cleanly at %s", name(r.Record), of(e), s.at)
 	case p.newest == nil || s.order >= p.newest.order:
-	case s.fenced || s.cut:
+	case s.fenced:
 		c.report.Figures["effects of members that did not know they were out"]++
 		if !c.o.Unfenced && e.Began > s.gone {
-			c.blame(Handover, e.Partition, "%s by %s, begun at %s, after session %d of instance %d had begun to work",
-				name(r.Record), of(e), e.Began, p.newest.id, p.newest.instance)
+			c.blame(Handover, e.Partition, "%s by %s, begun at %s, after another had got the partition at %s",
+				name(r.Record), of(e), e.Began, s.gone)
 		}
 	case s.end != "" && e.Began <= s.at: // it was running already
 		c.report.Figures["effects that were in flight when a session ended"]++
@@ -77,13 +75,12 @@ func (c *check) handover(p *partition, r *record, s *session, e *ledger.Event) {
 
 // instance notes what happens to a process.
 func (c *check) instance(e *ledger.Event) {
-	i := c.instances[e.Instance]
-	if i == nil {
-		i = &instance{}
-		c.instances[e.Instance] = i
-	}
+	i := c.process(e.Instance)
 	c.any, c.reason = true, e.At
 	switch e.Kind {
+	case ledger.Start:
+		i.hears(e.At, e.At)
+		return
 	case ledger.Cut:
 		c.cut[e.Instance] = true
 	case ledger.Healed:
@@ -102,9 +99,6 @@ func (c *check) instance(e *ledger.Event) {
 		for _, s := range p.all {
 			if s.instance != e.Instance || s.end != "" {
 				continue
-			}
-			if e.Kind == ledger.Cut && !s.cut && !s.fenced {
-				s.gone = e.At
 			}
 			s.cut = s.cut || e.Kind == ledger.Cut
 			if e.Kind == ledger.Killed {

@@ -72,14 +72,13 @@ func (p *partition) at(offset int64) *record {
 	return &p.recs[i]
 }
 
-// end is the offset after the last record that must have an outcome.
+// end is the offset after the last record: all must be committed, those that are
+// not to be seen too, or the lag never ends.
 func (p *partition) end() int64 {
-	for i := len(p.recs) - 1; i >= 0; i-- {
-		if p.recs[i].Standing == ledger.Visible {
-			return p.recs[i].Offset + 1
-		}
+	if len(p.recs) == 0 {
+		return 0
 	}
-	return 0
+	return p.recs[len(p.recs)-1].Offset + 1
 }
 
 // session is one assignment.
@@ -89,8 +88,9 @@ type session struct {
 	end                 ledger.Kind
 	at                  time.Duration // of the end
 	clean               bool
+	taken               map[*record]bool // of these some may be done
 	fenced, cut         bool
-	gone                time.Duration // when it was first fenced or cut
+	gone                time.Duration // when it was fenced
 	mapless             bool          // the broker refused what is done beyond a commit
 	reset               bool
 }
@@ -120,4 +120,5 @@ func (s *session) cause() string {
 type instance struct {
 	bound    int64
 	repeated int64
+	heard    []heard
 }

@@ -27,6 +27,7 @@ type Record struct {
 	Hash     uint64   `json:"hash,omitempty"` // of key and value: see Hash
 	Standing Standing `json:"standing,omitempty"`
 	Poison   bool     `json:"poison,omitempty"` // no sink takes it: its outcome is a dead letter
+	Bytes    int      `json:"bytes,omitempty"`  // of key and value
 }
 
 // Outcome is what became of a record for good.
@@ -56,11 +57,13 @@ const (
 	Killed   Kind = "killed"   // Instance, Bound: nothing of it takes effect from now on
 	Cut      Kind = "cut"      // Instance: the cluster can not be reached from it, the sinks can
 	Healed   Kind = "healed"   // Instance
+	Heard    Kind = "heard"    // Instance, Began: the group's coordinator has answered what was asked then
 	Reset    Kind = "reset"    // Partition, Offset: an operator, or a log that was rewritten, moves the commit
 	Fault    Kind = "fault"    // Note, Scope: begins
 	Clear    Kind = "clear"    // Note, Scope: ends
 	Calm     Kind = "calm"     // no fault, nothing is written to the log any more
 	Rest     Kind = "rest"     // everything is said to be finished
+	Taken    Kind = "taken"    // Instance, Partition, Offset: the process works at the record
 	Sampled  Kind = "sampled"  // Instance, Sample
 	Read     Kind = "read"     // Instance, Partition, Reading
 )
@@ -82,7 +85,7 @@ type Event struct {
 	Hash    uint64        `json:"hash,omitempty"`
 	Outcome Outcome       `json:"outcome,omitempty"`
 	Unknown bool          `json:"unknown,omitempty"` // whoever asked for the effect was not told that it is there
-	Began   time.Duration `json:"began,omitempty"`   // when the write began that had this effect
+	Began   time.Duration `json:"began,omitempty"`   // when the write began that had this effect, or what was heard was asked
 	ID      int64         `json:"id,omitempty"`
 	Member  string        `json:"member,omitempty"`
 	Code    string        `json:"code,omitempty"`  // of an answer, empty for accepted
@@ -96,8 +99,10 @@ type Event struct {
 
 // Sample is what a process uses. Zero fields were not measured.
 type Sample struct {
-	HeldBytes  int64 `json:"held_bytes,omitempty"`
+	HeldBytes  int64 `json:"held_bytes,omitempty"` // the most so far, as the process counts
 	Budget     int64 `json:"budget,omitempty"`
+	Still      bool  `json:"still,omitempty"`   // it was taken while nothing ran: Holding is exact
+	Holding    int64 `json:"holding,omitempty"` // at this moment, as the process counts
 	RSS        int64 `json:"rss,omitempty"`
 	Goroutines int   `json:"goroutines,omitempty"` // after the end of what is measured
 	Baseline   int   `json:"baseline,omitempty"`   // goroutines before its beginning
@@ -122,7 +127,10 @@ type History struct {
 	Progress time.Duration
 	// Grace is for how long after its end a fault may still be the reason of a
 	// lost session.
-	Grace   time.Duration
+	Grace time.Duration
+	// Silence is for how long after it asked what was last answered an instance may
+	// still begin to write; 0 where nobody notes what was heard.
+	Silence time.Duration
 	Records []Record
 	Events  []Event
 }

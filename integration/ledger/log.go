@@ -33,6 +33,7 @@ type head struct {
 	Ordered  string        `json:"ordered"`
 	Progress time.Duration `json:"progress"`
 	Grace    time.Duration `json:"grace"`
+	Silence  time.Duration `json:"silence,omitempty"`
 }
 
 // NewLog begins a history with the bounds of h. Each line is written to w too,
@@ -41,7 +42,7 @@ func NewLog(h History, w io.Writer) *Log {
 	l := &Log{begun: time.Now(), h: h}
 	if w != nil {
 		l.enc = json.NewEncoder(w)
-		l.put(line{Head: &head{h.Ordered, h.Progress, h.Grace}})
+		l.put(line{Head: &head{h.Ordered, h.Progress, h.Grace, h.Silence}})
 	}
 	return l
 }
@@ -122,7 +123,7 @@ func ReadHistory(r io.Reader) (*History, error) {
 		case err != nil:
 			return nil, fmt.Errorf("ledger: read: value %d: %w", n, err)
 		case v.Head != nil:
-			h.Ordered, h.Progress, h.Grace = v.Head.Ordered, v.Head.Progress, v.Head.Grace
+			h.Ordered, h.Progress, h.Grace, h.Silence = v.Head.Ordered, v.Head.Progress, v.Head.Grace, v.Head.Silence
 		case v.Record != nil:
 			h.Records = append(h.Records, *v.Record)
 		case v.Event != nil:

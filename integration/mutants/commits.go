@@ -30,7 +30,6 @@ func ofCommits() []mutant {
 		{
 			name: "markers-not-seen", stands: "I9", what: "the ends of transactions are left out, and the commit stops before them",
 			edits: []edit{{"consumer/client.go", "		kgo.KeepControlRecords(),", "		//"}},
-			by:    test{"consumer", "TestATailThatIsNoRecordsLeavesNoWork"},
 		},
 		{
 			name: "map-ignored", stands: "I4", what: "what an earlier owner did beyond its commit is done again",

@@ -2,7 +2,10 @@ package main
 
 // ofHandovers are bugs at the end and the beginning of an assignment.
 func ofHandovers() []mutant {
-	const rebalance = "consumer/rebalance.go"
+	const (
+		rebalance = "consumer/rebalance.go"
+		fence     = "consumer/fence.go"
+	)
 	return []mutant{
 		{
 			name: "dead-after-rebalance", stands: "P1", what: "a partition that comes back to its member stands still, and nobody says so",
@@ -64,6 +67,28 @@ func ofHandovers() []mutant {
 			name: "barrier-skipped", stands: "I1", what: "records polled before a loss reach the next assignment",
 			edits: []edit{{rebalance, "	c.poller.barrier()\n", ""}},
 			by:    test{"consumer", "TestRecordsPolledBeforeALossNeverReachTheNextEpoch"},
+		},
+		{
+			name: "fence-taken-out", stands: "I3d", what: "a member that hears nothing of its group goes on with all it holds",
+			edits: []edit{{fence, "func (f *fence) shut() bool { return int64(f.since(f.now())) >= f.until.Load() }", "func (f *fence) shut() bool { return false }"}},
+		},
+		{
+			name: "fence-opens-at-once", stands: "I3d", what: "whatever is answered lets calls begin again",
+			edits: []edit{{fence, "	if !f.shut() {\n		f.lengthen(f.asked)\n", "	if f.asked >= 0 {\n		f.lengthen(f.asked)\n"}},
+		},
+		{
+			name: "membership-unheeded", stands: "I3d", what: "a member that has been out of reach asks whether it is one, and does not listen",
+			edits: []edit{{"consumer/membership.go", "		if err := c.isMember(ctx); err == nil {\n", "		if err := c.isMember(ctx); err == nil || err != nil {\n"}},
+		},
+		{
+			name: "fence-from-the-answer", stands: "I3d", what: "a session is counted from when an answer came, not from when it was asked for",
+			edits: []edit{{fence, "	f.asked = max(f.asked, f.since(sent))\n", "	f.asked = f.since(f.now())\n"}},
+			by:    test{"consumer", "TestAFenceShutsASessionAfterTheLastAnsweredRequestWasSent"},
+		},
+		{
+			name: "released-and-drained", stands: "P3", what: "what the coordinator takes for given back is finished and committed",
+			edits: []edit{{rebalance, "&& epoch != c.watchdog.epoch.Load() ", "&& epoch < -2 "}},
+			by:    test{"consumer", "TestWhatIsRevokedWithANewEpochIsLost"},
 		},
 	}
 }

@@ -28,7 +28,6 @@ func ofPressure() []mutant {
 		{
 			name: "memory-in-records", stands: "P8", what: "the budget counts records, whatever their size",
 			edits: []edit{{"consumer/batch.go", "	n := len(r.Key) + len(r.Value) + recordOverhead\n", "	n := recordOverhead\n"}},
-			by:    test{"consumer", "TestTheBudgetCountsTheBytesOfRecords"},
 		},
 		{
 			name: "memory-never-given-back", stands: "I8", what: "what is finished still counts in the budget",

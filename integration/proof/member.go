@@ -52,6 +52,7 @@ func (t *trial) start(n, id int) error {
 	p := consumer.Pipeline{Handler: m, Sink: out(0, t.store, ledger.Delivered), DeadLetter: out(1, t.letters, ledger.DeadLetter)}
 	c, err := consumer.New(t.config(id), p, consumer.WithLogger(slog.New(&journal{m: m})), consumer.WithNow(m.now), consumer.WithClientOptions(
 		kgo.Dialer(m.link.DialContext), kgo.ClientID(clientName(n)), kgo.DisableClientMetrics(), kgo.MetadataMaxAge(15*time.Second),
+		kgo.WithHooks(ear{m}),
 	))
 	if err != nil {
 		return fmt.Errorf("proof: instance %d: %w", n, err)
@@ -90,7 +91,7 @@ func (t *trial) config(id int) consumer.Config {
 	cfg := consumer.DefaultConfig()
 	cfg.Kafka.Brokers = t.seeds
 	cfg.Kafka.Group, cfg.Kafka.Topics, cfg.Kafka.Protocol = group, []string{topic}, t.s.protocol
-	cfg.Kafka.SessionTimeout, cfg.Kafka.RebalanceTimeout = sessionTimeout, rebalanceTimeout
+	cfg.Kafka.SessionTimeout, cfg.Kafka.RebalanceTimeout = t.s.session(), rebalanceTimeout
 	cfg.Order, cfg.Memory, cfg.Drain = t.s.order, t.s.memory, drainTime
 	if t.s.families[statics] {
 		cfg.Kafka.InstanceID = "id-" + strconv.Itoa(id)
@@ -136,6 +137,10 @@ func (m *member) alive() bool { return !m.leaving.Load() }
 
 // Handle implements handlers.Handler.
 func (m *member) Handle(ctx context.Context, rec *handlers.Record, emit handlers.Emit) error {
+	at := ledger.Partition{Topic: rec.Topic, Partition: rec.Partition}
+	if !m.dead.Load() {
+		m.log.Add(ledger.Event{Kind: ledger.Taken, Instance: m.n, Partition: at, Offset: rec.Offset})
+	}
 	if m.s.families[handling] {
 		h := ledger.Hash(rec.Key, rec.Value) ^ m.s.seed
 		rnd := rand.New(rand.NewPCG(h, 6)) //nolint:gosec // the same for the same record
@@ -150,8 +155,7 @@ func (m *member) Handle(ctx context.Context, rec *handlers.Record, emit handlers
 	case skipped:
 		if !m.dead.Load() {
 			m.log.Add(ledger.Event{
-				Kind: ledger.Effect, Instance: m.n, Partition: ledger.Partition{Topic: rec.Topic, Partition: rec.Partition},
-				Offset: rec.Offset, Key: string(rec.Key), Outcome: ledger.Skipped,
+				Kind: ledger.Effect, Instance: m.n, Partition: at, Offset: rec.Offset, Key: string(rec.Key), Outcome: ledger.Skipped,
 			})
 		}
 		return nil

@@ -29,6 +29,7 @@ type wire struct {
 	virtual kfake.VirtualNetwork
 	commits *ledger.Commits
 	takes   time.Duration // of an answer at least
+	session time.Duration
 
 	mu      sync.Mutex
 	conns   map[*brokerConn]bool
@@ -46,7 +47,7 @@ type delay struct {
 }
 
 func newWire(s *scenario) *wire {
-	return &wire{takes: s.answers, conns: map[*brokerConn]bool{}, delays: map[int32][]delay{}, drops: map[call]int{}, dropped: map[call]int64{}, heard: map[string]time.Time{}}
+	return &wire{takes: s.answers, session: s.session(), conns: map[*brokerConn]bool{}, delays: map[int32][]delay{}, drops: map[call]int{}, dropped: map[call]int64{}, heard: map[string]time.Time{}}
 }
 
 // Listen is for the brokers.

@@ -157,7 +157,7 @@ func (p *planner) fresh(at time.Duration) int {
 func (p *planner) statics() {
 	for i := range 7 + p.rnd.IntN(3) {
 		what := [...]act{restart, crash}[i%2]
-		p.add(action{at: p.when(), act: what, instance: 1 + p.rnd.IntN(p.s.members), delay: p.between(10*time.Millisecond, sessionTimeout*2/3)})
+		p.add(action{at: p.when(), act: what, instance: 1 + p.rnd.IntN(p.s.members), delay: p.between(10*time.Millisecond, p.s.session()*2/3)})
 	}
 }
 
@@ -169,7 +169,7 @@ func (p *planner) apart(from, until act) {
 		i = p.fresh(at)
 	}
 	p.add(action{at: at, act: from, instance: i})
-	p.add(action{at: at + p.between(time.Second, 5*sessionTimeout/2), act: until, instance: i})
+	p.add(action{at: at + p.between(time.Second, 5*p.s.session()/2), act: until, instance: i})
 }
 
 func (p *planner) network() {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/weir-kafka/weir/integration/ledger"
@@ -48,6 +49,7 @@ type writer struct {
 	log    *ledger.Log
 	client *kgo.Client
 	opts   []kgo.Opt
+	ends   func() []*kfake.PartitionInfo
 	keys   int
 	n      int
 	parts  int
@@ -94,11 +96,42 @@ func (w *writer) transaction(ctx context.Context, n int, commit bool) error {
 	if commit {
 		standing = ledger.Visible
 	}
-	if err := w.write(ctx, cl, n, standing); err != nil {
+	recs := w.records(n)
+	if err := w.send(ctx, cl, recs, standing); err != nil {
 		return err
 	}
 	if err := cl.EndTransaction(ctx, kgo.TransactionEndTry(commit)); err != nil {
 		return fmt.Errorf("proof: transaction: %w", err)
+	}
+	w.ended(recs)
+	return nil
+}
+
+// ended notes the markers with which the transaction of recs has just ended: they
+// are the last of their partitions.
+func (w *writer) ended(recs []*kgo.Record) {
+	ends, seen := w.ends(), map[int32]bool{}
+	for _, r := range recs {
+		if seen[r.Partition] {
+			continue
+		}
+		seen[r.Partition] = true
+		w.log.Wrote(ledger.Record{
+			Partition: ledger.Partition{Topic: topic, Partition: r.Partition}, Offset: ends[r.Partition].HighWatermark - 1, Standing: ledger.Control,
+		})
+	}
+}
+
+// after ends the log with transactions: behind their markers there is nothing to
+// commit with.
+func (w *writer) after(ctx context.Context) error {
+	for _, commit := range []bool{true, false} {
+		if w.s.large() || w.rnd.IntN(2) == 0 {
+			continue
+		}
+		if err := w.transaction(ctx, 1+w.rnd.IntN(2*w.parts), commit); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -117,11 +150,15 @@ func (w *writer) during(ctx context.Context) error {
 }
 
 func (w *writer) write(ctx context.Context, cl *kgo.Client, n int, standing ledger.Standing) error {
+	return w.send(ctx, cl, w.records(n), standing)
+}
+
+func (w *writer) records(n int) []*kgo.Record {
 	recs := make([]*kgo.Record, n)
 	for i := range recs {
 		recs[i] = w.record()
 	}
-	return w.send(ctx, cl, recs, standing)
+	return recs
 }
 
 func (w *writer) send(ctx context.Context, cl *kgo.Client, recs []*kgo.Record, standing ledger.Standing) error {
@@ -146,7 +183,7 @@ func (w *writer) send(ctx context.Context, cl *kgo.Client, recs []*kgo.Record, s
 	for i, r := range recs {
 		wrote[i] = ledger.Record{
 			Partition: ledger.Partition{Topic: topic, Partition: r.Partition}, Offset: r.Offset, Key: string(r.Key),
-			Hash: ledger.Hash(r.Key, r.Value), Standing: standing, Poison: classOf(r.Value).poison(),
+			Hash: ledger.Hash(r.Key, r.Value), Standing: standing, Poison: classOf(r.Value).poison(), Bytes: len(r.Key) + len(r.Value),
 		}
 	}
 	w.log.Wrote(wrote...)

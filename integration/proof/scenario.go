@@ -13,7 +13,11 @@ const (
 	group = "group"
 	nodes = 3
 
+	// sessionTimeout is that of a classic group, which its members decide, and
+	// brokerSession that of a KIP-848 group, which the brokers do: the engine takes none
+	// for shorter than this.
 	sessionTimeout   = 8 * time.Second
+	brokerSession    = 15 * time.Second
 	rebalanceTimeout = 16 * time.Second
 	drainTime        = 8 * time.Second
 	scrape           = time.Second
@@ -103,6 +107,14 @@ func newScenario(seed uint64) scenario {
 		s.memory, s.values, s.records = 16<<20, 40<<10, min(s.records, 400)
 	}
 	return s
+}
+
+// session is the session timeout of the group.
+func (s *scenario) session() time.Duration {
+	if s.protocol == consumer.ProtocolConsumer {
+		return brokerSession
+	}
+	return sessionTimeout
 }
 
 // grace is how long after its end a fault may still end sessions. The client may

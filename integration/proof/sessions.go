@@ -37,7 +37,7 @@ func (w *wire) silent(member, client string) bool {
 	if !known {
 		w.heard[member] = time.Now()
 	}
-	if !known || time.Since(at) <= sessionTimeout+scrape {
+	if !known || time.Since(at) <= w.session+scrape {
 		return false
 	}
 	for c := range w.conns {

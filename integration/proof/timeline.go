@@ -21,7 +21,7 @@ func Timeline(h *ledger.History, w checker.Witness) string {
 	at := 0
 	for i := range h.Events {
 		e := &h.Events[i]
-		if e.Kind == ledger.Sampled || e.Topic != "" && e.Partition != w.Partition {
+		if e.Kind == ledger.Sampled || e.Kind == ledger.Heard || e.Kind == ledger.Taken || e.Topic != "" && e.Partition != w.Partition {
 			continue
 		}
 		if i <= w.At {

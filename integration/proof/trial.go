@@ -71,7 +71,7 @@ type installed struct {
 // an error only when the trial itself could not be held.
 func Run(ctx context.Context, seed uint64) (*Result, error) {
 	t := &trial{s: newScenario(seed), members: map[int]*member{}, faults: map[string]int64{}, answers: map[string]int64{}, down: map[int32]bool{}}
-	t.log = ledger.NewLog(ledger.History{Ordered: t.s.ordered(), Progress: progressBound, Grace: t.s.grace()}, nil)
+	t.log = ledger.NewLog(ledger.History{Ordered: t.s.ordered(), Progress: progressBound, Grace: t.s.grace(), Silence: t.s.session()}, nil)
 	t.sessions = ledger.NewSessions(t.log)
 	t.wire = newWire(&t.s)
 	t.store, t.letters = newStore(&t.s, false), newStore(&t.s, true)
@@ -94,7 +94,7 @@ func Run(ctx context.Context, seed uint64) (*Result, error) {
 	h := t.log.History()
 	r := &Result{
 		Seed: seed, Plan: hash(plan), Faults: t.faults, Answers: t.answers, Hits: t.hits(), History: h, Undecided: t.unstable,
-		Report: checker.Check(h, checker.Options{Unfenced: true}),
+		Report: checker.Check(h, checker.Options{}),
 	}
 	for _, m := range t.members {
 		r.Report.Figures["partitions paused"] += m.Explain().Pauses
@@ -114,7 +114,7 @@ func (t *trial) open(ctx context.Context) (err error) {
 		kfake.SeedTopics(int32(t.s.partitions), topic), kfake.BrokerConfigs(map[string]string{ //nolint:gosec // few
 			"group.consumer.heartbeat.interval.ms": "2000",
 			"group.max.session.timeout.ms":         strconv.Itoa(neverEnds),
-			"group.consumer.session.timeout.ms":    strconv.FormatInt(sessionTimeout.Milliseconds(), 10),
+			"group.consumer.session.timeout.ms":    strconv.FormatInt(t.s.session().Milliseconds(), 10),
 		}))
 	if err != nil {
 		return fmt.Errorf("proof: cluster: %w", err)
@@ -140,6 +140,7 @@ func (t *trial) open(ctx context.Context) (err error) {
 		t.cluster.Close()
 		return err
 	}
+	t.writer.ends = func() []*kfake.PartitionInfo { return t.cluster.PartitionInfos(topic) }
 	if err = t.writer.before(ctx); err != nil {
 		t.writer.client.Close()
 		t.cluster.Close()
@@ -180,6 +181,9 @@ func (t *trial) run(ctx context.Context, plan []action) error {
 		return err
 	}
 	t.background.Wait()
+	if err := t.writer.after(ctx); err != nil {
+		return err
+	}
 	if !slices.ContainsFunc(t.all(), (*member).alive) {
 		if err := t.start(t.last+1, t.last+1); err != nil {
 			return err
@@ -294,71 +298,6 @@ func (t *trial) marks() map[int32]kfake.GroupCommit {
 		return g.Commits[topic]
 	}
 	return nil
-}
-
-// scrapes samples what each member exports, until stop, and ends sessions that
-// are over.
-func (t *trial) scrapes(ctx context.Context, stop <-chan struct{}) {
-	tick := time.NewTicker(scrape)
-	defer tick.Stop()
-	var times groupTimes
-	for {
-		select {
-		case <-tick.C:
-		case <-stop:
-			return
-		}
-		t.expire(ctx, &times)
-		for _, m := range t.all() {
-			if !m.dead.Load() {
-				t.scrape(m)
-			}
-		}
-	}
-}
-
-// scrape notes what a member exports, and then the truth: a commit that is on its
-// way meanwhile is the broker's first.
-func (t *trial) scrape(m *member) {
-	r := m.Explain()
-	m.bound.Store(r.DuplicatesIfKilled)
-	t.log.Add(ledger.Event{Kind: ledger.Sampled, Instance: m.n, Sample: &ledger.Sample{HeldBytes: r.Totals.MaxHeld, Budget: r.BudgetBytes}})
-	if !m.alive() {
-		return
-	}
-	at, ends := t.marks(), t.cluster.PartitionInfos(topic)
-	rest := committed(at, ends)
-	for _, p := range r.Partitions {
-		c, ok := at[p.Partition]
-		if !ok || int(p.Partition) >= len(ends) {
-			continue
-		}
-		if p.Lag < 0 {
-			p.Committed = -1 // a floor of 0 is all that it knows
-		}
-		lag, in := int64(-1), int64(-1) // nobody knows
-		if rest {
-			in = 0
-		}
-		// The end is known as of the last fetch, says the report.
-		if rest || r.State == consumer.StateOpen && p.State == consumer.StateOpen && t.fetching() {
-			lag = ends[p.Partition].HighWatermark - c.Offset
-		}
-		t.log.Add(ledger.Event{
-			Kind: ledger.Read, Instance: m.n, Partition: ledger.Partition{Topic: p.Topic, Partition: p.Partition},
-			Reading: &ledger.Reading{
-				Lag: p.Lag, TrueLag: lag, Committed: p.Committed, TrueCommitted: c.Offset,
-				InFlight: p.HeldRecords, TrueInFlight: in,
-			},
-		})
-	}
-}
-
-// fetching reports whether it has been calm for so long that every member fetches.
-func (t *trial) fetching() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return !t.calmed.IsZero() && time.Since(t.calmed) > 2*sessionTimeout
 }
 
 // grow adds partitions, as soon as the controller can be reached.
