@@ -43,6 +43,7 @@ func (c *Consumer) clientOptions() ([]kgo.Opt, error) {
 		kgo.OnPartitionsRevoked(c.revoked),
 		kgo.OnPartitionsLost(c.lost),
 		kgo.OnOffsetsFetched(c.fetched),
+		kgo.AdjustFetchOffsetsFn(c.begins),
 		kgo.RebalanceTimeout(k.RebalanceTimeout),
 		kgo.SessionTimeout(k.SessionTimeout),
 		// A proxy or a load balancer in front of a broker that is down accepts a connection and

@@ -33,7 +33,7 @@ type KafkaConfig struct {
 	Topics           []string      `yaml:"topics" doc:"Topics to consume. Either topics or pattern."`
 	Pattern          string        `yaml:"pattern" doc:"Regular expression for topics to consume, matched against the whole metadata again and again."`
 	Protocol         Protocol      `yaml:"protocol" doc:"Group protocol: classic, consumer (KIP-848) or auto, which takes the safest for the cluster (classic today)."`
-	Start            string        `yaml:"start" doc:"Where a group without a commit begins: earliest, latest or an RFC 3339 time."`
+	Start            string        `yaml:"start" doc:"Where a group without a commit begins: earliest, latest or an RFC 3339 time. It is committed at once, so it is decided once for each partition."`
 	InstanceID       string        `yaml:"instance_id" doc:"Static membership: a name unique in the group that is kept over restarts."`
 	RebalanceTimeout time.Duration `yaml:"rebalance_timeout" doc:"How long a member may take to give partitions back."`
 	SessionTimeout   time.Duration `yaml:"session_timeout" doc:"How long a member may be silent before it is taken for dead, and how long it works without an answer of the coordinator. With protocol consumer the broker decides when it is dead: say here what it has."`

@@ -23,7 +23,7 @@ func (p *partition) mark() (m mark, ok bool) {
 		return m, false
 	}
 	m, ok = plan(p.tracker, &p.skip, said{
-		committed: p.committed, floor: p.floor, metadata: p.sentMap, noMap: p.noMap, uncommitted: p.uncommitted,
+		committed: p.committed, begin: p.begin, floor: p.floor, metadata: p.sentMap, noMap: p.noMap, uncommitted: p.uncommitted,
 	})
 	m.p, m.gen = p, p.gen
 	return m, ok
@@ -32,6 +32,7 @@ func (p *partition) mark() (m mark, ok bool) {
 // said is what has been committed of a partition.
 type said struct {
 	committed   int64 // the broker's word, -1 for none
+	begin       int64 // where it starts, -1 for unknown
 	floor       int64 // what others committed
 	metadata    string
 	noMap       bool  // the broker refused it
@@ -40,15 +41,18 @@ type said struct {
 
 // plan is what to commit as one pure function: from what is done, what earlier
 // owners had done beyond their commit, and what was said already. The offset is
-// never beyond what was dispatched, because the tracker knows no other, and never
+// never beyond what was dispatched, because the tracker knows no other, but before the
+// first record and the first commit it is where the partition starts; and it is never
 // behind what was said.
 func plan(t *offset.Tracker, earlier *offset.Map, was said) (m mark, ok bool) {
 	next, epoch, ok := t.Commit()
 	if !ok {
-		if next, ok = t.Oldest(); !ok {
-			return m, false
-		}
 		epoch = -1
+		if next, ok = t.Oldest(); !ok {
+			if next = was.begin; next < 0 || was.committed >= 0 {
+				return m, false
+			}
+		}
 	}
 	if next < max(was.committed, was.floor) {
 		return m, false

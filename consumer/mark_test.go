@@ -75,8 +75,10 @@ func plans(f func(done, pushed int, left bool, was said)) {
 			for _, left := range []bool{false, true} {
 				for committed := int64(-1); committed <= 4; committed++ {
 					for floor := range int64(5) {
-						for i := range 4 {
-							f(done&(1<<pushed-1), pushed, left, said{committed: committed, floor: floor, noMap: i&1 == 0, uncommitted: int64(i >> 1)})
+						for i := range 8 {
+							f(done&(1<<pushed-1), pushed, left, said{
+								committed: committed, begin: int64(i>>2)*4 - 1, floor: floor, noMap: i&1 == 0, uncommitted: int64(i >> 1 & 1),
+							})
 						}
 					}
 				}
@@ -86,8 +88,8 @@ func plans(f func(done, pushed int, left bool, was said)) {
 }
 
 // Every plan against the naive one: the first record that is not done is what to
-// commit, nothing said before is taken back, and what is done beyond stands in
-// the map.
+// commit, or where the partition starts when there is no record and no commit yet;
+// nothing said before is taken back, and what is done beyond stands in the map.
 func TestCommitsArePlannedAsByHand(t *testing.T) {
 	t.Parallel()
 	earlier := doneBeyond(t, 3, 4, 1) // 4, 5 and 6
@@ -117,8 +119,12 @@ func TestCommitsArePlannedAsByHand(t *testing.T) {
 		}
 		got, ok := plan(tr, skip, was)
 		next := int64(first)
+		starts := pushed == 0 && was.committed < 0 && was.begin >= 0
+		if starts {
+			next = was.begin
+		}
 		withMap := beyond > 0 && !was.noMap
-		want := pushed > 0 && next >= was.committed && next >= was.floor &&
+		want := (pushed > 0 || starts) && next >= was.committed && next >= was.floor &&
 			(next > was.committed || withMap && was.uncommitted > 0)
 		if ok != want {
 			t.Fatalf("done %04b of %d, left %t, %+v: planned %t, want %t", done, pushed, left, was, ok, want)

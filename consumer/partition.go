@@ -58,6 +58,7 @@ type partition struct {
 	pushedWas uint64 // pushedTo a housekeeping round ago
 
 	committed    int64 // the broker's word, -1 for none
+	begin        int64 // where it starts while nothing is committed, -1 for unknown
 	floor        int64 // what others committed while the group was without us
 	sentMap      string
 	mapWhole     bool
@@ -80,7 +81,7 @@ type partition struct {
 func newPartition(ctx context.Context, c *Consumer, id tp) *partition {
 	p := &partition{
 		tp: id, now: c.now, seed: c.seed, keyed: c.laneMode == lane.Keyed, tracker: offset.NewTracker(),
-		tenants: c.tenants, lanes: c.tenants.lanes(c.laneMode), committed: -1, end: -1,
+		tenants: c.tenants, lanes: c.tenants.lanes(c.laneMode), committed: -1, begin: -1, end: -1,
 		drained: make(chan struct{}), state: StateOpen, mapWhole: true,
 	}
 	p.ctx, p.cancel = context.WithCancel(ctx)
@@ -169,7 +170,7 @@ func (p *partition) reset() (bytes, records int64) {
 	bytes, records = p.dropQueued()
 	p.tracker = offset.NewTracker()
 	p.skip = offset.Map{}
-	p.committed, p.floor, p.sentMap, p.uncommitted = -1, 0, "", 0
+	p.committed, p.begin, p.floor, p.sentMap, p.uncommitted = -1, -1, 0, "", 0
 	p.oldestSince = time.Time{}
 	p.clonedTo, p.pushedTo, p.pushedWas = 0, 0, 0
 	return bytes, records

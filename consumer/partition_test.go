@@ -111,3 +111,21 @@ func TestAnAnswerThatNamesNoTopicCounts(t *testing.T) {
 		t.Error("no answer counts as done")
 	}
 }
+
+// A partition starts where it was first found to, in this log and in no other.
+func TestAStartIsDecidedOnce(t *testing.T) {
+	p := newPartition(context.Background(), &Consumer{now: time.Now, laneMode: lane.Keyed}, tp{"in", 0})
+	if _, ok := p.mark(); ok {
+		t.Error("there is something to commit of what starts nobody knows where, want nothing")
+	}
+	p.startsAt(50)
+	p.startsAt(70)
+	if m, ok := p.mark(); !ok || m.next != 50 || m.epoch != -1 {
+		t.Errorf("commits %d of epoch %d, %t, want 50 of no epoch", m.next, m.epoch, ok)
+	}
+	p.push(records(50, 4, 1), 54)
+	p.push(records(0, 4, 2), 54)
+	if got := p.start(); got != -1 {
+		t.Errorf("another log starts at %d, want it unknown", got)
+	}
+}

@@ -50,6 +50,14 @@ func (c *Consumer) pick(m map[string][]int32) []*partition {
 	return parts
 }
 
+// topicsOf returns the topics of parts, each once. Those of one topic follow each other.
+func topicsOf(parts []*partition) (topics []string) {
+	for _, p := range parts {
+		topics = append(topics, p.topic)
+	}
+	return slices.Compact(topics)
+}
+
 // forget takes parts out of the table, unless newer objects stand there.
 func (c *Consumer) forget(parts []*partition) {
 	c.mu.Lock()
