@@ -21,6 +21,11 @@ func ofHandovers() []mutant {
 			by: test{"consumer", "TestAPauseDoesNotOutliveItsAssignment"},
 		},
 		{
+			name: "start-decided-anew", stands: "I1", what: "each owner decides anew where a partition starts that has no commit yet",
+			edits: []edit{{"consumer/client.go", "		kgo.AdjustFetchOffsetsFn(c.begins),\n", ""}},
+			by:    test{"consumer", "TestLatestIsDecidedOnceForTheGroup"},
+		},
+		{
 			name: "late-ack-commits", stands: "P3", what: "a partition that was lost is still marked and committed",
 			edits: []edit{{rebalance, "	parts := c.pick(m)\n	var abandoned int64\n", "	parts := c.pick(nil)\n	var abandoned int64\n"}},
 		},
