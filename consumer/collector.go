@@ -115,7 +115,7 @@ func (k *collector) partitions() {
 			}
 		})
 	}
-	part("weir_partition_lag_records", "End of the partition as of the last fetch less what is committed.", func(p *PartitionReport) float64 { return float64(p.Lag) })
+	part("weir_partition_lag_records", "End of the partition as last heard of, in a fetch or when asked for, less what is committed.", func(p *PartitionReport) float64 { return float64(p.Lag) })
 	part("weir_partition_held_bytes", "Bytes of a partition taken and not finished.", func(p *PartitionReport) float64 { return float64(p.HeldBytes) })
 	part("weir_partition_oldest_age_seconds", "Age in the process of the oldest record that is not done.", func(p *PartitionReport) float64 { return p.OldestAge.Seconds() })
 	part("weir_lane_busy_lanes", "Lanes of a partition with records in flight.", func(p *PartitionReport) float64 { return float64(p.LanesBusy) })

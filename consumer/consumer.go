@@ -198,6 +198,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 	}
 	working.Go(func() { c.commitLoop(work) })
 	working.Go(func() { c.reconcileLoop(work) })
+	working.Go(func() { c.lagLoop(work) })
 	working.Go(func() { c.alarmLoop(work) })
 	working.Go(func() { c.crew.watch.run(work, c.crew) })
 	polling.Go(func() {

@@ -64,7 +64,7 @@ type partition struct {
 	mapWhole     bool
 	noMap        bool      // the broker refused the map
 	gone         bool      // the topic is another one now: nothing is committed
-	end          int64     // the log's end as of the last fetch, -1 for unknown
+	end          int64     // the log's end as last heard, -1 for unknown
 	uncommitted  int64     // records that became done since the last commit that covered them
 	oldestOffset int64     // as last reported
 	oldestSince  time.Time // when it became the oldest

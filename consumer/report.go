@@ -108,7 +108,8 @@ type PartitionReport struct {
 	Committed int64 `json:"committed"`
 	// DoneBeyond counts records that are done beyond the watermark.
 	DoneBeyond int64 `json:"done_beyond"`
-	// Lag is the end of the partition as of the last fetch less what is committed, -1 when unknown.
+	// Lag is the end of the partition less what is committed, -1 when unknown: the end of the
+	// last fetch, and where nothing is fetched one that is at most two seconds old.
 	Lag                int64 `json:"lag"`
 	DuplicatesIfKilled int64 `json:"duplicates_if_killed"`
 }
