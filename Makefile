@@ -71,8 +71,8 @@ chaos: ## kill the binary at each of its crash points, and 1,000 graceful stops,
 	$(GO) test -tags synctests -count 1 -run '^TestAThousandGracefulStopsRepeatNothing$$' -v ./consumer
 	$(GO) run ./integration/chaos
 
-soak: ## the binary under load and faults from a seed for FOR=10m, as a gate: no loss, no leak
-	$(GO) run ./integration/soak -for $(or $(FOR),10m)
+soak: ## the binary under load and faults for FOR=10m, from SEED=n or another each time, as a gate: no loss, no leak
+	$(GO) run ./integration/soak -for $(or $(FOR),10m) $(if $(SEED),-seed $(SEED))
 
 integration: ## the claims about real brokers, in containers, each with PASS or FAIL
 	GO="$(GO)" integration/claims $(CLAIMS_FLAGS)
