@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"github.com/weir-kafka/weir/integration/plant"
 )
 
 const (
@@ -38,9 +40,9 @@ func (h *hunter) hunt(ctx context.Context, m *mutant) (v verdict, err error) {
 		return v, fmt.Errorf("mutant %s: %w", m.name, err)
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // it is temporary
-	overlay, err := m.overlay(h.root, dir)
+	overlay, err := plant.Overlay(h.root, dir, m.planted())
 	if err != nil {
-		return v, err
+		return v, fmt.Errorf("mutant %s: %w", m.name, err)
 	}
 	pkg := m.by.pkg
 	if pkg == "" {

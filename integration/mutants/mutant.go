@@ -1,12 +1,11 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/weir-kafka/weir/integration/plant"
 )
 
 // mutant is one bug to be planted.
@@ -18,70 +17,19 @@ type mutant struct {
 	by     test // must fail; without one the proof must
 }
 
-// edit is one place of the engine's source.
-type edit struct {
-	file string // below the root of the module
-	old  string // stands there exactly once
-	new  string
-}
+// edit is one place of the engine's source: a file, what stands there, and what
+// stands there with the bug.
+type edit plant.Edit
 
 // test is one test of a package.
 type test struct{ pkg, name string }
 
-// apply returns source with e made. A place that is not there, or is there twice,
-// is an error: a mutant that plants nothing would prove nothing.
-func (e edit) apply(source string) (string, error) {
-	if n := strings.Count(source, e.old); n != 1 {
-		return "", fmt.Errorf("%s: the text to replace is there %d times, want once:\n%s", e.file, n, e.old)
-	}
-	return strings.Replace(source, e.old, e.new, 1), nil
-}
-
-// mutated returns the files that m changes, as they are with it.
-func (m *mutant) mutated(root string) (map[string]string, error) {
-	files := map[string]string{}
+// planted is the edits of m.
+func (m *mutant) planted() (edits []plant.Edit) {
 	for _, e := range m.edits {
-		source, ok := files[e.file]
-		if !ok {
-			b, err := os.ReadFile(filepath.Join(root, e.file))
-			if err != nil {
-				return nil, fmt.Errorf("mutant %s: %w", m.name, err)
-			}
-			source = string(b)
-		}
-		changed, err := e.apply(source)
-		if err != nil {
-			return nil, fmt.Errorf("mutant %s: %w", m.name, err)
-		}
-		files[e.file] = changed
+		edits = append(edits, plant.Edit(e))
 	}
-	return files, nil
-}
-
-// overlay writes the files that m changes into dir, and the file that tells the go
-// command to read them instead.
-func (m *mutant) overlay(root, dir string) (string, error) {
-	files, err := m.mutated(root)
-	if err != nil {
-		return "", err
-	}
-	replace := map[string]string{}
-	for name, source := range files {
-		to := filepath.Join(dir, strings.ReplaceAll(name, "/", "_"))
-		if err := os.WriteFile(to, []byte(source), 0o600); err != nil {
-			return "", fmt.Errorf("mutant %s: %w", m.name, err)
-		}
-		replace[filepath.Join(root, name)] = to
-	}
-	b, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		return "", fmt.Errorf("mutant %s: %w", m.name, err)
-	}
-	to := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(to, b, 0o600); err != nil {
-		return "", fmt.Errorf("mutant %s: %w", m.name, err)
-	}
-	return to, nil
+	return edits
 }
 
 // mutants are all there are.

@@ -3,24 +3,9 @@ package main
 import (
 	"strings"
 	"testing"
-)
 
-func TestATextThatIsNotThereOnceIsAnError(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		source, want string
-		ok           bool
-	}{
-		{"a b c", "a x c", true},
-		{"a c", "", false},
-		{"b b", "", false},
-	} {
-		got, err := edit{file: "f", old: "b", new: "x"}.apply(c.source)
-		if got != c.want || err == nil != c.ok {
-			t.Errorf("%q: got %q, %v, want %q", c.source, got, err, c.want)
-		}
-	}
-}
+	"github.com/weir-kafka/weir/integration/plant"
+)
 
 // A mutant that can not be planted any more proves nothing: it must follow the engine.
 func TestEveryMutantCanBePlanted(t *testing.T) {
@@ -31,9 +16,9 @@ func TestEveryMutantCanBePlanted(t *testing.T) {
 			t.Errorf("%s: two mutants have this name", m.name)
 		}
 		names[m.name] = true
-		files, err := m.mutated("../..")
+		files, err := plant.Files("../..", m.planted())
 		if err != nil {
-			t.Error(err)
+			t.Errorf("%s: %v", m.name, err)
 		}
 		if len(files) == 0 {
 			t.Errorf("%s: got no changed file, want one", m.name)

@@ -28,12 +28,12 @@ import (
 func main() {
 	lasts := flag.Duration("for", 10*time.Minute, "how long there are faults; the rest is delivered after that")
 	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "of the faults and their times; the rest is the machine's") //nolint:gosec // any number
-	plant := flag.String("plant", "", "a bug to plant into the binary, to see that it is found: "+names())
+	bug := flag.String("plant", "", "a bug to plant into the binary, to see that it is found: "+names())
 	keep := flag.Bool("keep", false, "keep logs and samples, which a run that fails keeps anyway")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *lasts, *seed, *plant, *keep); err != nil {
+	if err := run(ctx, *lasts, *seed, *bug, *keep); err != nil {
 		fmt.Fprintln(os.Stderr, "soak:", err)
 		os.Exit(1)
 	}
@@ -41,7 +41,7 @@ func main() {
 
 var errMissed = errors.New("not all is as it must be")
 
-func run(ctx context.Context, lasts time.Duration, seed uint64, plant string, keep bool) error {
+func run(ctx context.Context, lasts time.Duration, seed uint64, bug string, keep bool) error {
 	if lasts < time.Minute {
 		return fmt.Errorf("-for %s: of less than a minute no slope can be told", lasts)
 	}
@@ -50,8 +50,8 @@ func run(ctx context.Context, lasts time.Duration, seed uint64, plant string, ke
 		return err
 	}
 	var flags []string
-	if plant != "" {
-		if flags, err = overlay(dir, plant); err != nil {
+	if bug != "" {
+		if flags, err = with(dir, bug); err != nil {
 			return err
 		}
 	}
