@@ -15,7 +15,7 @@ import (
 	"github.com/weir-kafka/weir/internal/crash"
 )
 
-// committed is told the broker's answer.
+// commitDone is told the broker's answer.
 func (p *partition) commitDone(m mark, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

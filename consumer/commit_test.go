@@ -17,13 +17,23 @@ import (
 
 // stuck returns a handler that waits for release at one offset of a partition.
 func stuck(partition int32, offset int64, release <-chan struct{}) handlers.Handler {
+	all := allStuck(release)
 	return handlers.Func(func(ctx context.Context, rec *handlers.Record, emit handlers.Emit) error {
 		if rec.Partition == partition && rec.Offset == offset {
-			select {
-			case <-release:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+			return all.Handle(ctx, rec, emit)
+		}
+		emit(rec.Message())
+		return nil
+	})
+}
+
+// allStuck makes a handler that waits for release with every record.
+func allStuck(release <-chan struct{}) handlers.Handler {
+	return handlers.Func(func(ctx context.Context, rec *handlers.Record, emit handlers.Emit) error {
+		select {
+		case <-release:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 		emit(rec.Message())
 		return nil

@@ -3,14 +3,12 @@
 package consumer_test
 
 import (
-	"context"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/weir-kafka/weir/consumer"
-	"github.com/weir-kafka/weir/handlers"
 )
 
 // known is how long a lag may be unknown or behind where no record is fetched.
@@ -44,9 +42,7 @@ func TestTheLagOfAPausedPartitionGrows(t *testing.T) {
 		cfg := l.config()
 		cfg.Memory = 16 << 20
 		release := make(chan struct{})
-		m := l.run(cfg, l.to(handlers.Func(func(ctx context.Context, rec *handlers.Record, emit handlers.Emit) error {
-			return stuck(0, rec.Offset, release).Handle(ctx, rec, emit)
-		})))
+		m := l.run(cfg, l.to(allStuck(release)))
 		l.until(time.Minute, "fetching stopped", func() bool { return m.Explain().State != consumer.StateOpen })
 		time.Sleep(known)
 		write(50)

@@ -3,7 +3,6 @@
 package consumer_test
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/weir-kafka/weir/consumer"
-	"github.com/weir-kafka/weir/handlers"
 )
 
 // While its metadata has an error the client says that it owns nothing, and what is
@@ -22,15 +20,7 @@ func TestWhatIsRevokedWithANewEpochIsLost(t *testing.T) {
 	inLab(t, 2, func(l *lab) {
 		l.produce(2, 10, 1)
 		gate := make(chan struct{})
-		waits := l.to(handlers.Func(func(ctx context.Context, rec *handlers.Record, emit handlers.Emit) error {
-			select {
-			case <-gate:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-			emit(rec.Message())
-			return nil
-		}))
+		waits := l.to(allStuck(gate))
 		cfg := l.config()
 		cfg.Kafka.Protocol = consumer.ProtocolConsumer
 		first := l.run(cfg, waits, consumer.WithClientOptions(kgo.MetadataMaxAge(time.Second), kgo.MetadataMinAge(100*time.Millisecond)))
