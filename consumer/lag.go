@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // lagEvery is how often the ends of logs are asked for that no fetch tells: of those
@@ -39,12 +39,46 @@ func (c *Consumer) learnEnds(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	ends, _ := kadm.NewClient(c.client).ListEndOffsets(ctx, topicsOf(parts)...) // of some brokers, if not of all
+	ends := c.ends(ctx, parts)
 	for i, p := range parts {
-		if o, ok := ends.Lookup(p.topic, p.partition); ok && o.Err == nil {
-			p.learnEnd(o.Offset, gens[i])
+		if end, ok := ends[p.tp]; ok {
+			p.learnEnd(end, gens[i])
 		}
 	}
+}
+
+// logEnd is the time by which a broker is asked where a log ends.
+const logEnd = -1
+
+// ends asks where the logs of parts end. Of those for which there is no answer there is
+// none. That of kadm would ask for the metadata each time, and for all of a topic.
+func (c *Consumer) ends(ctx context.Context, parts []*partition) map[tp]int64 {
+	req := kmsg.NewPtrListOffsetsRequest()
+	for topic, ps := range byTopic(parts) {
+		t := kmsg.NewListOffsetsRequestTopic()
+		t.Topic = topic
+		for _, n := range ps {
+			p := kmsg.NewListOffsetsRequestTopicPartition()
+			p.Partition, p.Timestamp = n, logEnd
+			t.Partitions = append(t.Partitions, p)
+		}
+		req.Topics = append(req.Topics, t)
+	}
+	ends := make(map[tp]int64, len(parts))
+	for _, shard := range c.client.RequestSharded(ctx, req) {
+		resp, ok := shard.Resp.(*kmsg.ListOffsetsResponse)
+		if shard.Err != nil || !ok {
+			continue
+		}
+		for _, t := range resp.Topics {
+			for _, p := range t.Partitions {
+				if p.ErrorCode == 0 {
+					ends[tp{t.Topic, p.Partition}] = p.Offset
+				}
+			}
+		}
+	}
+	return ends
 }
 
 // isBlind reports whether no fetch tells where the log ends, and of which log.

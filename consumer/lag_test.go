@@ -3,10 +3,13 @@
 package consumer_test
 
 import (
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/weir-kafka/weir/consumer"
 )
@@ -26,6 +29,37 @@ func TestTheLagIsKnownWithoutARecord(t *testing.T) {
 				t.Errorf("lag %d of partition %d, want 0", p.Lag, p.Partition)
 			}
 		}
+		m.mustEnd()
+	})
+}
+
+// A fetch tells of the partition with records, and one answer is enough of the other.
+func TestOnlyEndsThatNoFetchTellsAreAskedFor(t *testing.T) {
+	inLab(t, 2, func(l *lab) {
+		l.produce(1, 100, 10)
+		var mu sync.Mutex
+		var asked []int32
+		l.cluster.ControlKey(int16(kmsg.ListOffsets), func(req kmsg.Request) (kmsg.Response, error, bool) {
+			l.cluster.KeepControl()
+			mu.Lock()
+			defer mu.Unlock()
+			for _, t := range req.(*kmsg.ListOffsetsRequest).Topics {
+				for _, p := range t.Partitions {
+					if p.Timestamp == -1 { // others are of where it starts
+						asked = append(asked, p.Partition)
+					}
+				}
+			}
+			return nil, nil, false
+		})
+		m := l.run(l.config(), l.to(nil))
+		l.until(time.Minute, "delivered", func() bool { return l.ledger.distinct() == 100 })
+		time.Sleep(10 * time.Second)
+		mu.Lock()
+		if !slices.Equal(asked, []int32{1}) {
+			t.Errorf("asked for the ends of partitions %v, want that of 1 once", asked)
+		}
+		mu.Unlock()
 		m.mustEnd()
 	})
 }

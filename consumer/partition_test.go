@@ -129,3 +129,22 @@ func TestAStartIsDecidedOnce(t *testing.T) {
 		t.Errorf("another log starts at %d, want it unknown", got)
 	}
 }
+
+// An answer may come after the log has become another one, or after a fetch that told more.
+func TestAnEndThatIsOldIsNotLearned(t *testing.T) {
+	p := newPartition(context.Background(), &Consumer{now: time.Now, laneMode: lane.Keyed}, tp{"in", 0})
+	gen, blind := p.isBlind()
+	if !blind {
+		t.Error("nobody asks for the end of a log of which nothing was fetched")
+	}
+	p.learnEnd(20, gen)
+	p.learnEnd(10, gen)
+	if p.end != 20 {
+		t.Errorf("the end went to %d, want 20", p.end)
+	}
+	p.reset()
+	p.learnEnd(30, gen)
+	if p.end != 20 {
+		t.Errorf("the end of another log, %d, was learned", p.end)
+	}
+}

@@ -109,7 +109,8 @@ type PartitionReport struct {
 	// DoneBeyond counts records that are done beyond the watermark.
 	DoneBeyond int64 `json:"done_beyond"`
 	// Lag is the end of the partition less what is committed, -1 when unknown: the end of the
-	// last fetch, and where nothing is fetched one that is at most two seconds old.
+	// last fetch, and where nothing is fetched one that is asked for each second. While a broker
+	// does not answer that may be five seconds more ago.
 	Lag                int64 `json:"lag"`
 	DuplicatesIfKilled int64 `json:"duplicates_if_killed"`
 }
