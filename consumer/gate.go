@@ -277,7 +277,9 @@ func (g *sinkGate) step(s *writeStage, now time.Time, upstream int, fetch time.D
 		v.until, g.why = empty, "retry budget"
 	}
 	v.deaf, _ = s.underWay.count()
-	g.refuse(&v, s, now, waiting)
+	// A limiter that is seldom asked, as retries wait, sees no outage; what is held does.
+	stuck := s.failing.Load() && done == g.done && waiting+upstream >= startRecords
+	g.refuse(&v, s, now, waiting, stuck)
 	v.why = g.why
 	if v.full || v.rated {
 		g.filled = now
@@ -325,11 +327,17 @@ func (g *sinkGate) takes(v *sinkView, waiting int64, ratio float64, handled int)
 // as it asked, but until a call has succeeded again, so that each probe of an
 // outage does not open the gate for as long as it takes. A sink that has nothing
 // to write refuses nothing.
-func (g *sinkGate) refuse(v *sinkView, s *writeStage, now time.Time, waiting int) {
+//
+// A sink that is stuck has not said so: its calls fail one after the other, and
+// enough is held to go on with once they do not.
+func (g *sinkGate) refuse(v *sinkView, s *writeStage, now time.Time, waiting int, stuck bool) {
 	wins := s.wins.Load()
 	switch {
 	case waiting == 0:
 		g.refused, v.until = false, time.Time{}
+	case stuck && !g.refused && !v.until.After(now):
+		g.refused, g.wins, g.why = true, wins, "calls fail"
+		v.until = now.Add(reconcileEvery)
 	case v.until.After(now):
 		g.refused, g.wins = true, wins
 	case g.refused && g.wins == wins:

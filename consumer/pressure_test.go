@@ -201,3 +201,24 @@ func TestWhatMayBeTakenCountsWhatARecordBecomes(t *testing.T) {
 		}
 	}
 }
+
+// Calls that fail one after the other close the gate though the limiter has seen too
+// few of them to call it an outage, and until one succeeds.
+func TestASinkThatIsStuckRefusesUntilACallSucceeds(t *testing.T) {
+	g, s := sinkGate{}, &writeStage{}
+	look := func(after time.Duration, stuck bool) bool {
+		v := sinkView{}
+		g.refuse(&v, s, noon.Add(after), startRecords, stuck)
+		return v.until.After(noon.Add(after))
+	}
+	if look(0, false) {
+		t.Error("a sink that fails but is not stuck refuses")
+	}
+	if !look(time.Second, true) || !look(2*time.Second, false) {
+		t.Error("a sink that is stuck does not refuse until a call succeeds")
+	}
+	s.wins.Add(1)
+	if look(3*time.Second, false) {
+		t.Error("it refuses after a call has succeeded")
+	}
+}
