@@ -1,0 +1,101 @@
+package main
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+const (
+	partitions = 8
+	keys       = 100_000
+)
+
+// brokerSpec is a broker in a process of its own.
+type brokerSpec struct {
+	Topic      string
+	Partitions int
+	// Canned answers every fetch with copies of one record batch of values of so many
+	// bytes, from whatever offset: the broker costs as little as it can, so that what
+	// is measured is the client. Without it the broker keeps what is produced.
+	Canned int
+}
+
+// serve is the broker's process: it prints its address and ends with its input.
+func serve(spec string) error {
+	var s brokerSpec
+	if err := json.Unmarshal([]byte(spec), &s); err != nil {
+		return fmt.Errorf("specification of a broker: %w", err)
+	}
+	opts := []kfake.Opt{kfake.NumBrokers(1), kfake.SeedTopics(int32(s.Partitions), s.Topic)}
+	if s.Canned > 0 {
+		opts = append(opts, kfake.SyntheticFetch(kfake.SyntheticBatch{Batch: recordBatch(s.Canned)}))
+	}
+	c, err := kfake.NewCluster(opts...)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	fmt.Println(strings.Join(c.ListenAddrs(), ","))
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+// recordBatch is one batch of about a megabyte, with keys drawn at random from
+// those of one partition.
+func recordBatch(valueBytes int) []byte {
+	rng := rand.New(rand.NewPCG(1, 2))
+	n := max(1_000_000/valueBytes, 1)
+	var recs []byte
+	for i := range n {
+		value := make([]byte, valueBytes)
+		for k := range value {
+			value[k] = byte(rng.Uint32())
+		}
+		r := kmsg.Record{OffsetDelta: int32(i), Key: []byte("key-" + strconv.Itoa(rng.IntN(keys/partitions))), Value: value}
+		r.Length = int32(len(r.AppendTo(nil)) - 1) // an unset length is one byte
+		recs = r.AppendTo(recs)
+	}
+	b := kmsg.RecordBatch{
+		PartitionLeaderEpoch: -1, Magic: 2, LastOffsetDelta: int32(n - 1), FirstTimestamp: 1_600_000_000_000, MaxTimestamp: 1_600_000_000_000,
+		ProducerID: -1, ProducerEpoch: -1, FirstSequence: -1, NumRecords: int32(n), Records: recs,
+	}
+	raw := b.AppendTo(nil)
+	// The length counts what follows it, the checksum what follows that.
+	binary.BigEndian.PutUint32(raw[8:], uint32(len(raw)-12))
+	binary.BigEndian.PutUint32(raw[17:], crc32.Checksum(raw[21:], crc32.MakeTable(crc32.Castagnoli)))
+	return raw
+}
+
+func topicOf(size int) string { return fmt.Sprintf("bench-%d", size) }
+
+// canned starts a broker with an endless topic.
+func (l *lab) canned(size int) (address []string, end func(), err error) {
+	return l.broker(brokerSpec{Topic: topicOf(size), Partitions: partitions, Canned: size})
+}
+
+func (l *lab) broker(s brokerSpec) (address []string, end func(), err error) {
+	raw, err := json.Marshal(s)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := start("broker", "-serve", string(raw))
+	if err != nil {
+		return nil, nil, err
+	}
+	line, err := c.out.ReadString('\n')
+	if err != nil {
+		c.close()
+		return nil, nil, fmt.Errorf("the broker did not start: %w", err)
+	}
+	return strings.Split(strings.TrimSpace(line), ","), c.close, nil
+}

@@ -1,0 +1,67 @@
+// Command bench measures what Weir costs and what it gains, beside the raw client and
+// beside what a team would use instead.
+//
+// Every subject and the broker is a process of its own. Two that are compared run in
+// turn, in pieces of a fraction of a second, and the first one again as the control:
+// a machine that is not quiet enough for the control to come out as one, within 3 %,
+// makes the row void, which is neither passed nor failed.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	var (
+		l       lab
+		role    = flag.String("subject", "", "be the subject that this specification describes")
+		serving = flag.String("serve", "", "be the broker that this specification describes")
+		only    = flag.String("only", "", "workloads to run, by the beginning of their names, with commas between; all without it")
+		brokers = flag.String("brokers", "", "brokers of a real Kafka instead of one of our own, with commas between")
+		report  = flag.String("report", "", "write the report and its plots beside this file")
+		gate    = flag.Bool("gate", false, "fail when a row that is not void misses its bound")
+	)
+	flag.DurationVar(&l.budget, "time", 20*time.Second, "how long one comparison may take at most")
+	flag.DurationVar(&l.each, "each", 200*time.Millisecond, "length of a piece that is measured")
+	flag.Parse()
+	switch {
+	case *role != "":
+		return subject(*role)
+	case *serving != "":
+		return serve(*serving)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if *brokers != "" {
+		l.brokers = strings.Split(*brokers, ",")
+	}
+	begun := time.Now()
+	results, err := l.all(ctx, *only)
+	if err != nil {
+		return err
+	}
+	print(os.Stdout, results)
+	if *report != "" {
+		if err := writeReport(*report, results, time.Since(begun)); err != nil {
+			return err
+		}
+	}
+	if missed := missed(results); *gate && len(missed) > 0 {
+		return fmt.Errorf("missed: %s", strings.Join(missed, ", "))
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package peers
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/weir-kafka/weir/consumer"
+	"github.com/weir-kafka/weir/handlers"
+	"github.com/weir-kafka/weir/sink"
+)
+
+// Weir is the whole journey with its defaults: the handler is called record by record
+// and emits to a sink that looks at every message. Set has "order", and "metrics" with
+// "off" for a pipeline without a registerer.
+func Weir(ctx context.Context, s Spec, m *Meter) error {
+	cfg := consumer.DefaultConfig()
+	cfg.Kafka.Brokers, cfg.Kafka.Group, cfg.Kafka.Topics = s.Brokers, s.Group, []string{s.Topic}
+	cfg.Kafka.CommitInterval = CommitInterval
+	if o := s.Set["order"]; o != "" {
+		cfg.Order = consumer.Order(o)
+	}
+	to := sink.Func(func(_ context.Context, batch []sink.Message) error {
+		bytes := 0
+		for i := range batch {
+			bytes += len(batch[i].Value)
+		}
+		m.Add(len(batch), bytes)
+		return nil
+	})
+	opts := []consumer.Option{consumer.WithLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})))}
+	if s.Set["metrics"] != "off" {
+		opts = append(opts, consumer.WithRegisterer(prometheus.NewRegistry()))
+	}
+	if s.InFlight > 0 {
+		opts = append(opts, consumer.WithHandlers(s.InFlight))
+	}
+	c, err := consumer.New(cfg, consumer.Pipeline{Handler: handlerOf(s.Handler), Sink: consumer.Output{Sink: to}}, opts...)
+	if err != nil {
+		return err
+	}
+	if err := c.Run(ctx); err != nil {
+		return fmt.Errorf("weir: %w", err)
+	}
+	return nil
+}
+
+// handlerOf passes records on, after so long.
+func handlerOf(takes time.Duration) handlers.Handler {
+	if takes == 0 {
+		return handlers.Pass
+	}
+	return handlers.Func(func(ctx context.Context, rec *handlers.Record, emit handlers.Emit) error {
+		if err := sleep(ctx, takes); err != nil {
+			return err
+		}
+		return handlers.Pass.Handle(ctx, rec, emit)
+	})
+}
+
+// sleep is the I/O of a handler: it waits and uses no processor.
+func sleep(ctx context.Context, takes time.Duration) error {
+	t := time.NewTimer(takes)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
