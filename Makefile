@@ -3,7 +3,7 @@ LINT_VERSION = v2.5.0
 BIN = $(CURDIR)/bin
 
 # Modules of their own, so that what they need stays out of the product.
-MODULES = flow/grpcflow flow/bench
+MODULES = flow/grpcflow flow/bench bench
 
 # Its tests run a real Kafka in containers, for a quarter of an hour: make integration.
 CLAIMS = integration/kafkatest
@@ -30,7 +30,7 @@ race: ## run the tests with the race detector
 	cd flow/grpcflow && $(GO) test -race -short ./...
 
 lint: ## run golangci-lint where it is installed (make lint-install)
-	@if [ -x $(BIN)/golangci-lint ]; then $(BIN)/golangci-lint run && (cd flow/grpcflow && $(BIN)/golangci-lint run) && cd $(CLAIMS) && $(BIN)/golangci-lint run; \
+	@if [ -x $(BIN)/golangci-lint ]; then $(BIN)/golangci-lint run && (cd flow/grpcflow && $(BIN)/golangci-lint run) && (cd bench && $(BIN)/golangci-lint run) && cd $(CLAIMS) && $(BIN)/golangci-lint run; \
 	else echo "lint: golangci-lint is not installed: make lint-install"; test -z "$$CI"; fi
 
 lint-install: ## install the pinned golangci-lint into bin/

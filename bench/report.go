@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,12 +15,7 @@ import (
 
 // writeReport writes the report to path, and its plots beside it.
 func writeReport(path string, results []result, took time.Duration) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.Close() }()
-	w := bufio.NewWriter(f)
+	w := new(bytes.Buffer)
 	fmt.Fprintf(w, "# Measured\n\nWritten by `make bench-report` in %s. %s\n\n", took.Round(time.Second), machine())
 	fmt.Fprintln(w, "A value is a median with its 95 % interval. A/A is the same quantity of the first subject over itself, in the same rounds: where its interval leaves 0.97 to 1.03")
 	fmt.Fprintln(w, "the machine was not quiet enough, and the row is void: neither passed nor failed. n is how many rounds there were.")
@@ -39,10 +34,7 @@ func writeReport(path string, results []result, took time.Duration) error {
 		}
 		fmt.Fprintf(w, "\n![%s](%s)\n", c.title, name)
 	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	return f.Close()
+	return os.WriteFile(path, w.Bytes(), 0o644)
 }
 
 // of are the results of the chapter's rows.

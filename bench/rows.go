@@ -120,14 +120,14 @@ func line(r *result, sep string) string {
 	if g.atLeast != 0 || g.aim != 0 {
 		bound, aim = number(g.atLeast), number(g.aim)
 	}
-	return strings.Join([]string{r.gate, g.what, r.variant, r.interval.String() + " " + g.unit, fmt.Sprint(r.n), control, bound, aim, r.verdict(), r.note}, sep)
+	return strings.Join([]string{r.gate, g.what, r.variant, r.String() + " " + g.unit, fmt.Sprint(r.n), control, bound, aim, r.verdict(), r.note}, sep)
 }
 
 func print(to io.Writer, results []result) {
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "row\twhat\tform\tmedian (95 %)\tn\tA/A\tat least\taim\tverdict\tnote")
+	_, _ = fmt.Fprintln(w, "row\twhat\tform\tmedian (95 %)\tn\tA/A\tat least\taim\tverdict\tnote")
 	for i := range results {
-		fmt.Fprintln(w, line(&results[i], "\t"))
+		_, _ = fmt.Fprintln(w, line(&results[i], "\t"))
 	}
 	_ = w.Flush()
 }
