@@ -28,7 +28,7 @@ func (p *partition) commitDone(m mark, err error) {
 	if err != nil {
 		return
 	}
-	p.committed, p.sentMap, p.mapWhole = m.next, m.metadata, m.whole
+	p.committed, p.commitEpoch, p.sentMap, p.mapWhole = m.next, m.epoch, m.metadata, m.whole
 	p.uncommitted += m.beyond - m.covered
 }
 

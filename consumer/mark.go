@@ -23,7 +23,7 @@ func (p *partition) mark() (m mark, ok bool) {
 		return m, false
 	}
 	m, ok = plan(p.tracker, &p.skip, said{
-		committed: p.committed, begin: p.begin, floor: p.floor, metadata: p.sentMap, noMap: p.noMap, uncommitted: p.uncommitted,
+		committed: p.committed, epoch: p.commitEpoch, begin: p.begin, floor: p.floor, metadata: p.sentMap, noMap: p.noMap, uncommitted: p.uncommitted,
 	})
 	m.p, m.gen = p, p.gen
 	return m, ok
@@ -32,6 +32,7 @@ func (p *partition) mark() (m mark, ok bool) {
 // said is what has been committed of a partition.
 type said struct {
 	committed   int64 // the broker's word, -1 for none
+	epoch       int32 // of the record before it, -1 for unknown
 	begin       int64 // where it starts, -1 for unknown
 	floor       int64 // what others committed, -1 for nothing
 	metadata    string
@@ -52,6 +53,9 @@ func plan(t *offset.Tracker, earlier *offset.Map, was said) (m mark, ok bool) {
 			if next = was.begin; next < 0 || was.committed >= 0 {
 				return m, false
 			}
+		}
+		if next == was.committed {
+			epoch = was.epoch
 		}
 	}
 	if next < max(was.committed, was.floor) {

@@ -58,6 +58,7 @@ type partition struct {
 	pushedWas uint64 // pushedTo a housekeeping round ago
 
 	committed    int64 // the broker's word, -1 for none
+	commitEpoch  int32 // the leader epoch that came with it, -1 for none
 	begin        int64 // where it starts while nothing is committed, -1 for unknown
 	floor        int64 // what others committed while the group was without us, -1 for nothing
 	sentMap      string
@@ -81,7 +82,7 @@ type partition struct {
 func newPartition(ctx context.Context, c *Consumer, id tp) *partition {
 	p := &partition{
 		tp: id, now: c.now, seed: c.seed, keyed: c.laneMode == lane.Keyed, tracker: offset.NewTracker(),
-		tenants: c.tenants, lanes: c.tenants.lanes(c.laneMode), committed: -1, begin: -1, floor: -1, end: -1,
+		tenants: c.tenants, lanes: c.tenants.lanes(c.laneMode), committed: -1, commitEpoch: -1, begin: -1, floor: -1, end: -1,
 		drained: make(chan struct{}), state: StateOpen, mapWhole: true,
 	}
 	p.ctx, p.cancel = context.WithCancel(ctx)
@@ -109,11 +110,7 @@ func (p *partition) push(recs []*kgo.Record, end int64) (r pushed) {
 		r.dropped = len(recs)
 		return r
 	}
-	last, epoch, any := p.tracker.Last()
-	if !any && len(recs) > 0 && recs[0].Offset < p.committed {
-		p.reset() // what was committed lies beyond the log's end: it is another log
-		r.reset = true
-	}
+	last, epoch, any := p.last(end)
 	for i, rec := range recs {
 		if any && rec.Offset <= last {
 			if rec.LeaderEpoch >= 0 && rec.LeaderEpoch <= epoch {
@@ -149,6 +146,20 @@ func (p *partition) push(recs []*kgo.Record, end int64) (r pushed) {
 	return r
 }
 
+// last returns the newest record that is known of a log that ends at end. Before the
+// first fetched one that is the one before the commit: a broker may have said falsely that
+// the commit is out of range, and then the client begins at the start of the log. Where
+// the log ends before the commit it is another log, and no epoch says that it is the same.
+func (p *partition) last(end int64) (at int64, epoch int32, any bool) {
+	if at, epoch, any = p.tracker.Last(); any {
+		return at, epoch, true
+	}
+	if epoch = p.commitEpoch; end < p.committed {
+		epoch = -1
+	}
+	return p.committed - 1, epoch, p.committed >= 0
+}
+
 // hash spreads keys over lanes. A record without a key belongs with no other,
 // so it gets a lane by its offset.
 func (p *partition) hash(rec *kgo.Record) uint32 {
@@ -170,7 +181,7 @@ func (p *partition) reset() (bytes, records int64) {
 	bytes, records = p.dropQueued()
 	p.tracker = offset.NewTracker()
 	p.skip = offset.Map{}
-	p.committed, p.begin, p.floor, p.sentMap, p.uncommitted = -1, -1, -1, "", 0
+	p.committed, p.commitEpoch, p.begin, p.floor, p.sentMap, p.uncommitted = -1, -1, -1, -1, "", 0
 	p.oldestSince = time.Time{}
 	p.clonedTo, p.pushedTo, p.pushedWas = 0, 0, 0
 	return bytes, records

@@ -148,3 +148,52 @@ func TestAnEndThatIsOldIsNotLearned(t *testing.T) {
 		t.Errorf("the end of another log, %d, was learned", p.end)
 	}
 }
+
+// The client may go back before what is committed. What comes again of the same log was
+// done; another log has later epochs, or is shorter than what was committed.
+func TestWhatIsCommittedIsNotTakenAgain(t *testing.T) {
+	for name, tt := range map[string]struct {
+		committed, now int32 // epochs
+		end            int64
+		taken, dropped int
+		reset          bool
+	}{
+		"the same log":              {committed: 5, now: 5, end: 20, taken: 13, dropped: 7},
+		"of an earlier leader":      {committed: 5, now: 4, end: 20, taken: 13, dropped: 7},
+		"that ends at the commit":   {committed: 5, now: 5, end: 7, taken: 13, dropped: 7},
+		"written anew":              {committed: 5, now: 6, end: 20, taken: 20, reset: true},
+		"shorter than the commit":   {committed: 5, now: 5, end: 6, taken: 20, reset: true},
+		"a commit without an epoch": {committed: -1, now: 5, end: 20, taken: 20, reset: true},
+		"a log without epochs":      {committed: 5, now: -1, end: 20, taken: 20, reset: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPartition(context.Background(), &Consumer{now: time.Now, laneMode: lane.Keyed}, tp{"in", 0})
+			p.committed, p.commitEpoch = 7, tt.committed
+			r := p.push(records(0, 20, tt.now), tt.end)
+			if int(r.records) != tt.taken || r.dropped != tt.dropped || r.reset != tt.reset {
+				t.Errorf("%d taken, %d dropped, reset %t, want %d, %d and %t", r.records, r.dropped, r.reset, tt.taken, tt.dropped, tt.reset)
+			}
+			if m, ok := p.mark(); ok && !tt.reset {
+				t.Errorf("commits %d before anything is done, want nothing", m.next)
+			}
+		})
+	}
+}
+
+// The first record after the commit is in work, and those behind it are done: the commit
+// stays where it is with a map, and so does the epoch that came with it.
+func TestACommitThatStaysKeepsItsEpoch(t *testing.T) {
+	p := newPartition(context.Background(), &Consumer{now: time.Now, laneMode: lane.Keyed}, tp{"in", 0})
+	p.committed, p.commitEpoch = 7, 4
+	p.push(records(7, 3, 5), 10)
+	p.tracker.Done(1)
+	p.uncommitted = 1
+	m, ok := p.mark()
+	if !ok || m.next != 7 || m.epoch != 4 || m.metadata == "" {
+		t.Errorf("commits %d of epoch %d, map %q, %t, want 7 of epoch 4 with a map", m.next, m.epoch, m.metadata, ok)
+	}
+	p.commitDone(m, nil)
+	if p.commitEpoch != 4 {
+		t.Errorf("epoch %d is committed, want 4", p.commitEpoch)
+	}
+}

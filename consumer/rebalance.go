@@ -45,7 +45,7 @@ func (c *Consumer) assigned(_ context.Context, _ *kgo.Client, m map[string][]int
 // fetched reads what earlier owners did beyond what they committed. It runs
 // after assigned and before the first record.
 func (c *Consumer) fetched(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFetchResponse) error {
-	take := func(topic string, part int32, at int64, metadata *string) {
+	take := func(topic string, part int32, at int64, epoch int32, metadata *string) {
 		p := c.partition(tp{topic, part})
 		if p == nil || at < 0 {
 			return
@@ -53,7 +53,7 @@ func (c *Consumer) fetched(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFe
 		crash.At(crash.OffsetsFetched)
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.committed = at
+		p.committed, p.commitEpoch = at, epoch
 		p.skip, p.sentMap = offset.Map{}, "" // of a fetch that was cut short
 		if metadata == nil || *metadata == "" {
 			return
@@ -69,13 +69,13 @@ func (c *Consumer) fetched(_ context.Context, _ *kgo.Client, resp *kmsg.OffsetFe
 	for _, g := range resp.Groups {
 		for _, t := range g.Topics {
 			for _, part := range t.Partitions {
-				take(t.Topic, part.Partition, part.Offset, part.Metadata)
+				take(t.Topic, part.Partition, part.Offset, part.LeaderEpoch, part.Metadata)
 			}
 		}
 	}
 	for _, t := range resp.Topics {
 		for _, part := range t.Partitions {
-			take(t.Topic, part.Partition, part.Offset, part.Metadata)
+			take(t.Topic, part.Partition, part.Offset, part.LeaderEpoch, part.Metadata)
 		}
 	}
 	return nil

@@ -41,6 +41,11 @@ func ofCommits() []mutant {
 			edits: []edit{{partition, "			r.skipped++\n			continue\n", "			r.skipped++\n"}},
 		},
 		{
+			name: "committed-taken-again", stands: "I4", what: "what lies before the commit is taken when a fetch brings it again",
+			edits: []edit{{partition, "	return p.committed - 1, epoch, p.committed >= 0\n", "	return 0, epoch, false\n"}},
+			by:    test{"consumer", "TestWhatIsCommittedIsNotTakenAgain"},
+		},
+		{
 			name: "map-not-handed-on", stands: "I4", what: "a commit forgets what earlier owners did and this one has not fetched",
 			edits: []edit{{markFile, "left := earlier.After(last, lastEpoch)", "_, _, left := last, lastEpoch, offset.Map{}"}},
 			by:    test{"consumer", "TestWhatEarlierOwnersDidIsHandedOn"},

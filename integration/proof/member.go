@@ -37,14 +37,13 @@ type member struct {
 	err      error
 	leaving  atomic.Bool // asked to
 	dead     atomic.Bool
-	outRange func() bool  // a broker has said that an offset is out of range
 	ahead    atomic.Int64 // by which its clock is
 	bound    atomic.Int64 // the last duplicates_if_killed that was scraped
 }
 
 // start begins process n of the name id.
 func (t *trial) start(n, id int) error {
-	m := &member{n: n, id: id, s: &t.s, log: t.log, sessions: t.sessions, link: newLink(t.wire), done: make(chan struct{}), gone: make(chan struct{}), outRange: t.outOfRange}
+	m := &member{n: n, id: id, s: &t.s, log: t.log, sessions: t.sessions, link: newLink(t.wire), done: make(chan struct{}), gone: make(chan struct{})}
 	out := func(k int, st *store, o ledger.Outcome) consumer.Output {
 		m.sinks[k] = &ledger.Sink{Log: t.log, Instance: n, Outcome: o, Sessions: t.sessions}
 		return consumer.Output{Sink: &way{store: st, effects: m.sinks[k], limit: t.s.batch}}
@@ -194,11 +193,6 @@ func (j *journal) Handle(_ context.Context, r slog.Record) error {
 	case "partition lost while it was drained":
 		n, _ := attr(r, "partition").Any().(int64)
 		j.m.sessions.Lose(j.m.n, ledger.Partition{Topic: attr(r, "topic").String(), Partition: int32(n)}) //nolint:gosec // a partition
-	case "the log was rewritten; starting over from the first new record":
-		if n, _ := attr(r, "partition").Any().(int64); j.m.outRange() { // as it was told, it goes where the log begins
-			p := ledger.Partition{Topic: attr(r, "topic").String(), Partition: int32(n)} //nolint:gosec // a partition
-			j.m.log.Add(ledger.Event{Kind: ledger.Reset, Instance: j.m.n, Partition: p})
-		}
 	case "partitions drained": // those that it does not report any more: one may be its own again by now
 		// Giving up before the time is over is no excuse for what is left. When it is
 		// over, something may be done between the commit and the end: then nothing is

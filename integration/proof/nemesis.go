@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -50,19 +49,6 @@ func (t *trial) refuse(a action) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.refusals = append(t.refusals, installed{a, h})
-}
-
-// outOfRange reports whether a fetch was told that its offset is out of range. The
-// client then goes back, and the engine takes it for another log.
-func (t *trial) outOfRange() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, r := range t.refusals {
-		if r.action.answer.err == kerr.OffsetOutOfRange && r.handle.Hits() > 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // passing notes a fault that ends by itself.
