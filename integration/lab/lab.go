@@ -153,15 +153,28 @@ func (l *Lab) Lag(ctx context.Context) int64 { return l.Behind(ctx, l.producer.w
 // Behind is how many records before ends, one for each partition, the group has not
 // committed, -1 when nobody says.
 func (l *Lab) Behind(ctx context.Context, ends []int64) (lag int64) {
-	committed, err := kadm.NewClient(l.producer.client).FetchOffsets(ctx, Group)
-	if err != nil {
+	missing := l.Missing(ctx, ends)
+	if missing == nil {
 		return -1
 	}
-	for p, end := range ends {
-		o, _ := committed.Lookup(Topic, int32(p)) //nolint:gosec // few
-		lag += max(end-max(o.At, 0), 0)
+	for _, n := range missing {
+		lag += n
 	}
 	return lag
+}
+
+// Missing is [Lab.Behind] for each partition, nil when nobody says.
+func (l *Lab) Missing(ctx context.Context, ends []int64) []int64 {
+	committed, err := kadm.NewClient(l.producer.client).FetchOffsets(ctx, Group)
+	if err != nil {
+		return nil
+	}
+	missing := make([]int64, len(ends))
+	for p, end := range ends {
+		o, _ := committed.Lookup(Topic, int32(p)) //nolint:gosec // few
+		missing[p] = max(end-max(o.At, 0), 0)
+	}
+	return missing
 }
 
 // Rest is Calm and Judge.

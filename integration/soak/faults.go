@@ -65,9 +65,11 @@ func (s *soak) temper(ctx context.Context, rng *rand.Rand) {
 			out, what, lasts = true, []string{"hanging", "refusing"}[rng.IntN(2)], outage
 		}
 		s.fault(what, ledger.ScopeSink, func() {
+			s.side.moody.Store(true)
 			s.lab.Behave(moods[what](time.Now().Add(lasts)))
 			pause(ctx, lasts)
 			s.lab.Behave(s.side.fine)
+			s.side.moody.Store(false)
 		})
 	}
 }

@@ -10,9 +10,13 @@ import (
 type load struct {
 	backlog func() int64  // what is written and not delivered
 	rate    atomic.Uint64 // records a second, 0 while it is measured
+	behind  atomic.Int64  // what is written and not committed, -1 when nobody knows
 
-	since time.Time
-	due   float64
+	since  time.Time
+	due    float64
+	rests  atomic.Int64 // how often nothing was written, until all was committed
+	caught time.Time    // when it was, zero while nothing rests or it is not
+	rest   bool
 }
 
 const (
@@ -20,6 +24,12 @@ const (
 	most = 20_000
 	// stored bounds a whole run: the ledger keeps each effect in memory, 300 bytes.
 	stored = 12_000_000
+	// ahead, in seconds of writing, is how far who writes may be before who reads.
+	// Half of what the pipeline takes is not half any more once the machine has other
+	// work, and a service in a bad mood takes less. Then nothing is written until all
+	// is committed, and for a rest: moments at which nothing waits can be compared.
+	ahead  = 12
+	atRest = 6 * time.Second
 )
 
 // count is called before each write, by one goroutine.
@@ -32,11 +42,31 @@ func (l *load) count() int {
 	if l.since.IsZero() {
 		l.since = now
 	}
+	if l.resting(now, rate) {
+		l.since = now
+		return 0
+	}
 	l.due += min(now.Sub(l.since).Seconds(), 1) * rate // who was late does not make up for all of it
 	l.since = now
 	n := int(l.due)
 	l.due -= float64(n)
 	return n
+}
+
+// resting reports whether nothing is to be written for now.
+func (l *load) resting(now time.Time, rate float64) bool {
+	behind := float64(l.behind.Load())
+	switch {
+	case !l.rest && behind > ahead*rate:
+		l.rest, l.caught = true, time.Time{}
+		l.rests.Add(1)
+	case !l.rest:
+	case l.caught.IsZero() && behind == 0:
+		l.caught = now
+	case !l.caught.IsZero() && now.Sub(l.caught) > atRest:
+		l.rest = false
+	}
+	return l.rest
 }
 
 // pace is half of what was measured, and no more than a run may store.

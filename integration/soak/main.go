@@ -49,11 +49,9 @@ func run(ctx context.Context, lasts time.Duration, seed uint64, bug string, keep
 	if err != nil {
 		return err
 	}
-	var flags []string
-	if bug != "" {
-		if flags, err = with(dir, bug); err != nil {
-			return err
-		}
+	flags, err := with(dir, bug)
+	if err != nil {
+		return err
 	}
 	bin, err := lab.Build(ctx, dir, flags...)
 	if err != nil {
@@ -75,7 +73,7 @@ func run(ctx context.Context, lasts time.Duration, seed uint64, bug string, keep
 		return err
 	}
 	defer func() { _ = samples.Close() }()
-	_, _ = fmt.Fprintln(samples, "member seconds heap resident goroutines descriptors held partitions")
+	_, _ = fmt.Fprintln(samples, "member seconds heap resident goroutines descriptors held partitions collections started")
 	s.sampler = newSampler(s.lab.Log, samples)
 	r, err := s.run(ctx, seed)
 	if r == nil {
@@ -97,6 +95,7 @@ type soak struct {
 	side    *side
 	sampler *sampler
 	load    load
+	crawl   crawl
 	faults  counts
 	member  *lab.Member // that lives throughout
 
@@ -160,6 +159,7 @@ func (s *soak) measure(ctx context.Context) error {
 	took, in := s.lab.Taken()-before, time.Since(begun)
 	rate := pace(took, in, s.lasts)
 	s.load.rate.Store(rate)
+	s.crawl.capacity = float64(took) / in.Seconds()
 	fmt.Printf("the pipeline takes %.0f records a second, so %d a second are written\n", float64(took)/in.Seconds(), rate)
 	return ctx.Err()
 }
@@ -175,6 +175,7 @@ func (s *soak) disturb(whole context.Context, seed uint64) {
 	all.Go(func() { s.freeze(ctx, rng(3)) })
 	all.Go(func() { s.visit(ctx, whole, rng(4)) })
 	all.Go(func() { s.restart(ctx, whole, rng(5)) })
+	all.Go(func() { s.watch(ctx) })
 	defer s.sampler.begin(ctx, s.member, true)()
 	all.Go(func() {
 		for begun := time.Now(); pause(ctx, time.Minute); {

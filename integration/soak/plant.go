@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/weir-kafka/weir/integration/lab"
 	"github.com/weir-kafka/weir/integration/plant"
 )
 
@@ -49,15 +50,28 @@ func plants() map[string][]plant.Edit {
 
 func names() string { return strings.Join(slices.Sorted(maps.Keys(plants())), ", ") }
 
-// with returns the build flags for a binary with a bug.
+// window has the binary list its goroutines, so that what grew has a name.
+func window() []plant.Edit {
+	const (
+		file  = "cmd/weir/internal/admin/admin.go"
+		place = "	mux.HandleFunc(\"GET /explain\", "
+	)
+	return []plant.Edit{
+		{File: file, Old: place, New: "	mux.HandleFunc(\"GET " + lab.GoroutinePath + "\", func(w http.ResponseWriter, _ *http.Request) {\n" +
+			"		_ = pprof.Lookup(\"goroutine\").WriteTo(w, 1)\n	})\n" + place},
+		{File: file, Old: "import (\n", New: "import (\n\t\"runtime/pprof\"\n"},
+	}
+}
+
+// with returns the build flags for a binary with a bug, or with none.
 func with(dir, bug string) ([]string, error) {
 	edits, ok := plants()[bug]
-	if !ok {
+	if !ok && bug != "" {
 		return nil, fmt.Errorf("-plant %q: one of %s", bug, names())
 	}
-	overlay, err := plant.Overlay(".", dir, edits)
+	overlay, err := plant.Overlay(".", dir, append(window(), edits...))
 	if err != nil {
-		return nil, fmt.Errorf("-plant %s: %w", bug, err)
+		return nil, fmt.Errorf("-plant %q: %w", bug, err)
 	}
 	return []string{"-overlay", overlay}, nil
 }

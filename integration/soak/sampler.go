@@ -71,9 +71,14 @@ func (s *sampler) sample(ctx context.Context, m *lab.Member, at time.Duration, k
 	if err != nil {
 		return err
 	}
-	u := use{at: at, descriptors: float64(fds)}
+	started, err := m.Goroutines(ctx)
+	if err != nil {
+		return err
+	}
+	u := use{at: at, descriptors: float64(fds), started: started, held: float64(r.HeldBytes)}
 	for metric, to := range map[string]*float64{
 		"go_gc_heap_live_bytes": &u.heap, "go_goroutines": &u.goroutines, "process_resident_memory_bytes": &u.resident,
+		"go_gc_duration_seconds_count": &u.collections,
 	} {
 		v, ok := r.Metrics[metric]
 		if !ok {
@@ -88,7 +93,7 @@ func (s *sampler) sample(ctx context.Context, m *lab.Member, at time.Duration, k
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.held, s.rss = max(s.held, r.Totals.MaxHeld), max(s.rss, rss)
-	_, _ = fmt.Fprintf(s.file, "%d %.1f %.0f %.0f %.0f %d %d %d\n", m.N, at.Seconds(), u.heap, u.resident, u.goroutines, fds, r.HeldBytes, len(r.Partitions))
+	_, _ = fmt.Fprintf(s.file, "%d %.1f %.0f %.0f %.0f %d %d %d %.0f %v\n", m.N, at.Seconds(), u.heap, u.resident, u.goroutines, fds, r.HeldBytes, len(r.Partitions), u.collections, started)
 	if keep {
 		s.uses = append(s.uses, u)
 	}
@@ -103,6 +108,13 @@ func (s *sampler) fits() (fs []fit) {
 		fs = append(fs, g.fit(s.uses))
 	}
 	return fs
+}
+
+// grown says which goroutines are more, if any.
+func (s *sampler) grown() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return grown(s.uses)
 }
 
 // String is the last figures.

@@ -3,6 +3,7 @@ package main
 import (
 	"math/rand/v2"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/weir-kafka/weir/integration/lab"
@@ -12,6 +13,7 @@ import (
 // time. What it is given beyond waits its turn.
 type side struct {
 	slots chan struct{}
+	moody atomic.Bool // it is not fine
 }
 
 const (

@@ -47,15 +47,11 @@ func median(vs []float64) float64 {
 // spans is into how many spans the second half is cut.
 const spans = 30
 
-// floors are the lowest points of each span of the second half. What is in use for
+// floors are the lowest points of each span between from and to. What is in use for
 // a call or a hang is gone at some moment of a span of seconds; what leaks is not,
 // so that it lifts the floor as it lifts the rest, without the noise.
-func floors(ps []point) (low []point) {
-	if len(ps) == 0 {
-		return nil
-	}
-	from := ps[len(ps)-1].at / 2
-	span := (ps[len(ps)-1].at-from)/spans + 1
+func floors(ps []point, from, to time.Duration) (low []point) {
+	span := (to-from)/spans + 1
 	end := from
 	for _, p := range ps {
 		switch {
@@ -70,45 +66,13 @@ func floors(ps []point) (low []point) {
 	return low
 }
 
-// use is what a process uses at a time.
-type use struct {
-	at                                      time.Duration
-	heap, resident, goroutines, descriptors float64
-}
-
-// gauge is a figure of a process that is to stay where it is.
-type gauge struct {
-	name string
-	unit float64 // of a printed 1
-	form string
-	of   func(use) float64
-	// A growth over the half of less than this, or of less than this share of what
-	// was there, is called 0.
-	least, share float64
-}
-
-// gauges are those that are fitted.
-//
-// The live heap is that of the end of a collection, whose moment differs by what
-// is held. Connections come and go by one or two: the service cuts them, and the
-// sink opens another. Each has two goroutines, which are left out so that they do
-// not hide the others; one that stays open is a descriptor too many.
-func gauges() []gauge {
-	const mib = 1 << 20
-	return []gauge{
-		{"heap", mib, "%+.1f MiB", func(u use) float64 { return u.heap }, 2 * mib, 0.05},
-		{"goroutines", 1, "%+.0f", func(u use) float64 { return u.goroutines - 2*u.descriptors }, 2, 0},
-		{"descriptors", 1, "%+.0f", func(u use) float64 { return u.descriptors }, 2, 0},
-		{"resident", mib, "%+.1f MiB", func(u use) float64 { return u.resident }, 8 * mib, 0.1},
-	}
-}
-
 // fit is what came of a gauge.
 type fit struct {
 	gauge
 	points        int
-	start, growth float64 // over the half
-	noise         float64 // of growth, as a standard error
+	over          time.Duration // from the first to the last
+	start, growth float64       // over the half
+	noise         float64       // of growth, as a standard error
 	bound         float64
 	perHour       float64 // 0 within the bound
 }
@@ -122,17 +86,18 @@ const (
 )
 
 func (g gauge) fit(us []use) fit {
-	ps := make([]point, len(us))
-	for i, u := range us {
-		ps[i] = point{u.at, g.of(u)}
-	}
-	low := floors(ps)
-	f := fit{gauge: g, points: len(low)}
-	if len(low) < 2 {
+	f := fit{gauge: g}
+	if len(us) == 0 {
 		return f
 	}
+	to := us[len(us)-1].at
+	low := floors(g.points(us), to/2, to)
+	if f.points = len(low); f.points < 2 {
+		return f
+	}
+	f.over = low[len(low)-1].at - low[0].at
 	slope, start := theilSen(low)
-	f.start, f.growth = start, slope*(low[len(low)-1].at-low[0].at).Seconds()
+	f.start, f.growth = start, slope*(to/2).Seconds()
 	f.noise = scatter(low, slope, start) * math.Sqrt(12/float64(len(low)))
 	stated := max(g.least, g.share*start)
 	f.bound = min(max(stated, errorsInBound*f.noise), noisiest*stated)
@@ -152,20 +117,27 @@ func scatter(ps []point, slope, start float64) float64 {
 	return 1.4826 * median(off)
 }
 
-// grows reports whether it is no 0. Of less than half of the spans nothing is said,
-// which is no 0 either.
-func (f fit) grows() bool { return f.points < spans/2 || f.growth >= f.bound }
+// Of fewer points than these, or of points over a shorter time, nothing is said.
+const (
+	fewest   = 8
+	shortest = 20 * time.Second
+)
+
+func (f fit) unknown() bool { return f.points < fewest || f.over < shortest }
+
+// grows reports whether it is no 0. What is not known is no 0 either.
+func (f fit) grows() bool { return f.unknown() || f.growth >= f.bound }
 
 func (f fit) String() string {
 	what := "0"
 	switch {
-	case f.points < spans/2:
-		what = fmt.Sprintf("unknown: only %d points", f.points)
+	case f.unknown():
+		what = fmt.Sprintf("unknown: only %d points that can be compared, over %s", f.points, f.over)
 	case f.grows():
 		what = "GROWS"
 	}
-	return fmt.Sprintf("%-12s from %s by %s in the second half, its error %s, less than %s is called 0: %s",
-		f.name, f.plain(f.start), f.number(f.growth), f.plain(f.noise), f.plain(f.bound), what)
+	return fmt.Sprintf("%-14s from %s by %s in the second half, its error %s, less than %s is called 0, %d points: %s",
+		f.name, f.plain(f.start), f.number(f.growth), f.plain(f.noise), f.plain(f.bound), f.points, what)
 }
 
 func (f fit) number(v float64) string { return fmt.Sprintf(f.form, v/f.unit) }

@@ -39,6 +39,53 @@ func TestALeakIsTold(t *testing.T) {
 	}
 }
 
+// What is held is in the heap, and a run may end behind.
+func TestWhatIsHeldIsNoGrowthAndHidesNone(t *testing.T) {
+	t.Parallel()
+	for growth, want := range map[float64]bool{0: false, 5: true} {
+		us := series(growth)
+		for i := range us {
+			if s := int(us[i].at.Seconds()); s > 480 || s/20%2 == 0 {
+				us[i].held = 8 << 20
+				us[i].heap += 1000
+			}
+		}
+		if f := heap().fit(us); f.grows() != want {
+			t.Errorf("growth %v: %s, want it told: %v", growth, f, want)
+		}
+	}
+}
+
+func TestAHeapThatNobodyCollectedIsOld(t *testing.T) {
+	t.Parallel()
+	g := heap()
+	g.collected = true
+	us := series(0)
+	if f := g.fit(us); !f.unknown() {
+		t.Errorf("without a collection: got %s, want unknown", f)
+	}
+	for i := range us {
+		us[i].collections = float64(i)
+	}
+	if f := g.fit(us); f.grows() {
+		t.Errorf("got %s, want 0", f)
+	}
+}
+
+func TestWhatGrewHasAName(t *testing.T) {
+	t.Parallel()
+	us := series(0)
+	for i := range us {
+		us[i].started = map[string]int{"a.run": 3, "b.leaks": i / 100, "net/http.(*conn).serve": i % 3}
+	}
+	if got, want := grown(us), "+2 b.leaks"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if u := us[len(us)-1]; u.count(false) != 8 || u.count(true) != float64((len(us)-1)%3) {
+		t.Errorf("got %v and %v of connections", u.count(false), u.count(true))
+	}
+}
+
 func TestALeakInTheFirstHalfOnlyIsWarmingUp(t *testing.T) {
 	t.Parallel()
 	us := series(0)

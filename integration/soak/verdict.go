@@ -22,13 +22,14 @@ func (s *soak) verdict(r *checker.Report, err error) bool {
 		bad++
 		fmt.Println(what)
 	}
-	fmt.Printf("faults%s; all caught up %s after a restart of the broker at most; %d samples failed; %s\n",
-		s.faults.String(), s.faults.recovery.Round(100*time.Millisecond), s.sampler.failed, s.sampler)
+	fmt.Printf("faults%s; all caught up %s after a restart of the broker at most; the writer waited %d times; at its slowest %.0f records a second of %.0f; %d samples failed; %s\n",
+		s.faults.String(), s.faults.recovery.Round(100*time.Millisecond), s.load.rests.Load(), s.crawl.slowest, s.crawl.capacity, s.sampler.failed, s.sampler)
 	slopes := ""
 	for _, f := range s.sampler.fits() {
 		fmt.Println(f)
 		if f.grows() {
 			bad++
+			fmt.Println("  more goroutines:", s.sampler.grown())
 		}
 		if f.name != "resident" {
 			slopes += ", " + f.name + " " + f.number(f.perHour)

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// use is what a process uses at a time.
+type use struct {
+	at                                      time.Duration
+	heap, resident, goroutines, descriptors float64
+	held                                    float64        // bytes of records
+	collections                             float64        // of garbage, since it began
+	started                                 map[string]int // goroutines by what they were started with
+}
+
+// gauge is a figure of a process that is to stay where it is.
+type gauge struct {
+	name string
+	unit float64 // of a printed 1
+	form string
+	of   func(use) float64
+	// A growth over the half of less than this, or of less than this share of what
+	// was there, is called 0.
+	least, share float64
+	collected    bool // it says something new only after a collection
+}
+
+// gauges are those that are fitted.
+//
+// Connections come and go: the service cuts them, and the sink opens others. Their
+// goroutines are apart, so that they do not hide the rest, by name: there are one to
+// three of them to a descriptor. One that stays open is a descriptor too many.
+func gauges() []gauge {
+	const mib = 1 << 20
+	return []gauge{
+		{"heap", mib, "%+.1f MiB", func(u use) float64 { return u.heap }, 2 * mib, 0.05, true},
+		{"goroutines", 1, "%+.0f", func(u use) float64 { return u.count(false) }, 2, 0, false},
+		{"of connections", 1, "%+.0f", func(u use) float64 { return u.count(true) }, 8, 0, false},
+		{"descriptors", 1, "%+.0f", func(u use) float64 { return u.descriptors }, 2, 0, false},
+		{"resident", mib, "%+.1f MiB", func(u use) float64 { return u.resident }, 8 * mib, 0.1, true},
+	}
+}
+
+// count is how many goroutines there are of connections, or all others.
+func (u use) count(ofConnections bool) (n float64) {
+	for name, k := range u.started {
+		if connection(name) == ofConnections {
+			n += float64(k)
+		}
+	}
+	return n
+}
+
+// connection reports whether what is started with name serves one.
+func connection(name string) bool {
+	for _, of := range []string{"net.", "net/http.", "github.com/twmb/franz-go/pkg/kgo.(*broker"} {
+		if strings.HasPrefix(name, of) {
+			return true
+		}
+	}
+	return false
+}
+
+// light is so little held that what else is there can be compared. A process that
+// is behind holds up to its budget, with connections and goroutines to match, and
+// a run that ends so has not grown by that.
+const light = 1 << 20
+
+// points are the figures at the moments that can be compared: little was held now
+// and a second before. The live heap is that of the end of the last collection,
+// which may be long ago in a process that does little.
+func (g gauge) points(us []use) (ps []point) {
+	for i := 1; i < len(us); i++ {
+		was, u := us[i-1], us[i]
+		if max(was.held, u.held) <= light && (!g.collected || u.collections > was.collections) {
+			ps = append(ps, point{u.at, g.of(u)})
+		}
+	}
+	return ps
+}
+
+// grown says which goroutines are more at the last moments of the second half that
+// can be compared than at the first, by the fewest of each third of them.
+func grown(us []use) string {
+	us = slices.DeleteFunc(slices.Clone(us), func(u use) bool { return u.held > light || u.at < us[len(us)-1].at/2 })
+	fewest := func(us []use, name string) int {
+		return slices.MinFunc(us, func(a, b use) int { return cmp.Compare(a.started[name], b.started[name]) }).started[name]
+	}
+	third := len(us) / 3
+	if third == 0 {
+		return ""
+	}
+	names := map[string]bool{}
+	for _, u := range us {
+		for name := range u.started {
+			names[name] = true
+		}
+	}
+	line := ""
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if n := fewest(us[len(us)-third:], name) - fewest(us[:third], name); n > 0 {
+			line += fmt.Sprintf(", %+d %s", n, name)
+		}
+	}
+	return strings.TrimPrefix(line, ", ")
+}
