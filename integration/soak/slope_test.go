@@ -45,7 +45,7 @@ func TestWhatIsHeldIsNoGrowthAndHidesNone(t *testing.T) {
 	for growth, want := range map[float64]bool{0: false, 5: true} {
 		us := series(growth)
 		for i := range us {
-			if s := int(us[i].at.Seconds()); s > 480 || s/20%2 == 0 {
+			if s := int(us[i].at.Seconds()); s > 400 && s/10%4 > 0 {
 				us[i].held = 8 << 20
 				us[i].heap += 1000
 			}
