@@ -5,7 +5,7 @@
 // delivered, and what happened is judged by package checker: the records, what each
 // member did to its group and why, and what it said of itself. One member lives
 // throughout: its heap, goroutines, descriptors and resident memory must not grow
-// over the second half.
+// over the second half, at moments at which little is held.
 package main
 
 import (
