@@ -27,7 +27,7 @@ type gauge struct {
 	// A growth over the half of less than this, or of less than this share of what
 	// was there, is called 0.
 	least, share float64
-	collected    bool // it says something new only after a collection
+	collected    bool // it says something new only after collections
 }
 
 // gauges are those that are fitted.
@@ -38,7 +38,7 @@ type gauge struct {
 func gauges() []gauge {
 	const mib = 1 << 20
 	return []gauge{
-		{"heap", mib, "%+.1f MiB", func(u use) float64 { return u.heap }, 2 * mib, 0.05, true},
+		{"heap", mib, "%+.1f MiB", func(u use) float64 { return u.heap }, mib, 0.05, true},
 		{"goroutines", 1, "%+.0f", func(u use) float64 { return u.count(false) }, 2, 0, false},
 		{"of connections", 1, "%+.0f", func(u use) float64 { return u.count(true) }, 8, 0, false},
 		{"descriptors", 1, "%+.0f", func(u use) float64 { return u.descriptors }, 2, 0, false},
@@ -69,15 +69,19 @@ func connection(name string) bool {
 // light is so little held that what else is there can be compared. A process that
 // is behind holds up to its budget, with connections and goroutines to match, and
 // a run that ends so has not grown by that.
-const light = 1 << 20
+const light = 1 << 19
+
+// emptied is after how many collections nothing is left of what is pooled: the
+// first keeps it as its victim (sync.Pool).
+const emptied = 2
 
 // points are the figures at the moments that can be compared: little was held now
 // and a second before. The live heap is that of the end of the last collection,
-// which may be long ago in a process that does little.
+// which may be long ago in a process that does little, or the first after a burst.
 func (g gauge) points(us []use) (ps []point) {
 	for i := 1; i < len(us); i++ {
 		was, u := us[i-1], us[i]
-		if max(was.held, u.held) <= light && (!g.collected || u.collections > was.collections) {
+		if max(was.held, u.held) <= light && (!g.collected || u.collections >= was.collections+emptied) {
 			ps = append(ps, point{u.at, g.of(u)})
 		}
 	}

@@ -65,7 +65,7 @@ func TestAHeapThatNobodyCollectedIsOld(t *testing.T) {
 		t.Errorf("without a collection: got %s, want unknown", f)
 	}
 	for i := range us {
-		us[i].collections = float64(i)
+		us[i].collections = float64(emptied * i)
 	}
 	if f := g.fit(us); f.grows() {
 		t.Errorf("got %s, want 0", f)
