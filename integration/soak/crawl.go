@@ -26,9 +26,9 @@ const (
 	look = 250 * time.Millisecond
 	// A fault of the group or the broker, and the back-off after a bad mood, are over
 	// within a stretch, and it has so much else in it.
-	stretch = time.Minute
-	least   = 15 * time.Second
-	share   = 1.0 / 30
+	stretch = 30 * time.Second
+	least   = 10 * time.Second
+	share   = 1.0 / 20
 )
 
 // add takes a moment, and returns whether what was taken in the stretch it ends is
@@ -57,6 +57,20 @@ func (c *crawl) add(m moment) (rate float64, bad bool) {
 	return rate, bad
 }
 
+// watching runs watch until end is called, or parent ends.
+func (s *soak) watching(parent context.Context) (end func()) {
+	ctx, cancel := context.WithCancel(parent)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.watch(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
 // watch keeps up with how far the group is behind, and looks for a crawl.
 func (s *soak) watch(ctx context.Context) {
 	begun := time.Now()
@@ -73,7 +87,7 @@ func (s *soak) watch(ctx context.Context) {
 		if fine && was {
 			m := moment{now.Sub(begun), now.Sub(at), has - taken}
 			if rate, bad := s.crawl.add(m); bad {
-				s.miss(fmt.Sprintf("crawls: at %s it took %.0f records a second for a minute, of %.0f at first, though the service was fine and %d waited",
+				s.miss(fmt.Sprintf("crawls: at %s it took %.0f records a second, of %.0f at first, while the service was fine and %d waited",
 					m.at.Round(time.Second), rate, s.crawl.capacity, s.load.behind.Load()))
 			}
 		}

@@ -131,6 +131,8 @@ func (s *soak) run(ctx context.Context, seed uint64) (_ *checker.Report, err err
 	if err := s.measure(ctx); err != nil {
 		return nil, err
 	}
+	watched := s.watching(ctx)
+	defer watched()
 	s.disturb(ctx, seed)
 	end()
 	if ctx.Err() != nil { // the broker is gone too, so that what is being written may not end soon
@@ -142,6 +144,7 @@ func (s *soak) run(ctx context.Context, seed uint64) (_ *checker.Report, err err
 	fmt.Printf("no more faults, %d records are not committed\n", s.lab.Lag(ctx))
 	stop := s.sampler.begin(ctx, s.member, false)
 	err = s.lab.Calm(ctx, max(5*time.Minute, s.lasts/2))
+	watched()
 	pause(ctx, 4*time.Second) // for readings at rest
 	stop()
 	r, e := s.lab.Judge(ctx, s.member)
@@ -175,7 +178,6 @@ func (s *soak) disturb(whole context.Context, seed uint64) {
 	all.Go(func() { s.freeze(ctx, rng(3)) })
 	all.Go(func() { s.visit(ctx, whole, rng(4)) })
 	all.Go(func() { s.restart(ctx, whole, rng(5)) })
-	all.Go(func() { s.watch(ctx) })
 	defer s.sampler.begin(ctx, s.member, true)()
 	all.Go(func() {
 		for begun := time.Now(); pause(ctx, time.Minute); {

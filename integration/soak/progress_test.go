@@ -56,7 +56,7 @@ func TestAFewSecondsAreNoCrawl(t *testing.T) {
 	c := crawl{capacity: 3000}
 	for i := range 2000 {
 		m := moment{at: time.Duration(i) * look, lasts: look, taken: 500}
-		if i%240 < 60 { // a quarter of a minute
+		if i%240 < 60 { // fifteen seconds of a minute
 			m.taken = 0
 		}
 		if rate, bad := c.add(m); bad && i > 100 {

@@ -140,6 +140,14 @@ func (f fit) String() string {
 		f.name, f.plain(f.start), f.number(f.growth), f.plain(f.noise), f.plain(f.bound), f.points, what)
 }
 
+// hourly is the growth an hour, 0 within the bound.
+func (f fit) hourly() string {
+	if f.unknown() {
+		return "unknown"
+	}
+	return f.number(f.perHour)
+}
+
 func (f fit) number(v float64) string { return fmt.Sprintf(f.form, v/f.unit) }
 
 // plain is a figure that is no growth.

@@ -32,7 +32,7 @@ func (s *soak) verdict(r *checker.Report, err error) bool {
 			fmt.Println("  more goroutines:", s.sampler.grown())
 		}
 		if f.name != "resident" {
-			slopes += ", " + f.name + " " + f.number(f.perHour)
+			slopes += ", " + f.name + " " + f.hourly()
 		}
 	}
 	fmt.Printf("soak: %s, %d deliveries, %d faults, %d joins, %d readings, slopes per hour: %s, %d violations\n",
