@@ -32,38 +32,47 @@ type gauge struct {
 
 // gauges are those that are fitted.
 //
-// Connections come and go: the service cuts them, and the sink opens others. Their
-// goroutines are apart, so that they do not hide the rest, by name: there are one to
-// three of them to a descriptor. One that stays open is a descriptor too many.
+// Connections come and go: the service cuts them, and the sink keeps as many as it
+// last needed. They and their goroutines are apart, by name, so that they do not
+// hide the rest.
 func gauges() []gauge {
 	const mib = 1 << 20
 	return []gauge{
 		{"heap", mib, "%+.1f MiB", func(u use) float64 { return u.heap }, mib, 0.05, true},
-		{"goroutines", 1, "%+.0f", func(u use) float64 { return u.count(false) }, 2, 0, false},
-		{"of connections", 1, "%+.0f", func(u use) float64 { return u.count(true) }, 8, 0, false},
-		{"descriptors", 1, "%+.0f", func(u use) float64 { return u.descriptors }, 2, 0, false},
+		{"goroutines", 1, "%+.0f", func(u use) float64 { return u.count(others) }, 2, 0, false},
+		{"connections", 1, "%+.0f", func(u use) float64 { return u.count(connections) }, 16, 0, false},
+		{"descriptors", 1, "%+.0f", func(u use) float64 { return u.descriptors - u.count(connections) }, 2, 0, false},
 		{"resident", mib, "%+.1f MiB", func(u use) float64 { return u.resident }, 8 * mib, 0.1, true},
 	}
 }
 
-// count is how many goroutines there are of connections, or all others.
-func (u use) count(ofConnections bool) (n float64) {
+// count is how many goroutines there are whose start is one of what.
+func (u use) count(what func(start string) bool) (n float64) {
 	for name, k := range u.started {
-		if connection(name) == ofConnections {
+		if what(name) {
 			n += float64(k)
 		}
 	}
 	return n
 }
 
-// connection reports whether what is started with name serves one.
-func connection(name string) bool {
-	for _, of := range []string{"net.", "net/http.", "github.com/twmb/franz-go/pkg/kgo.(*broker"} {
-		if strings.HasPrefix(name, of) {
-			return true
-		}
+// connections reports whether start is the one goroutine that each connection has.
+func connections(start string) bool {
+	switch start {
+	case "net/http.(*persistConn).readLoop", "net/http.(*conn).serve", "github.com/twmb/franz-go/pkg/kgo.(*brokerCxn).handleResps":
+		return true
 	}
 	return false
+}
+
+// others reports whether start is of none that a connection has.
+func others(start string) bool {
+	for _, of := range []string{"net.", "net/http.", "github.com/twmb/franz-go/pkg/kgo.(*broker"} {
+		if strings.HasPrefix(start, of) {
+			return false
+		}
+	}
+	return true
 }
 
 // light is so little held that what else is there can be compared. A process that
@@ -71,17 +80,22 @@ func connection(name string) bool {
 // a run that ends so has not grown by that.
 const light = 1 << 19
 
-// emptied is after how many collections nothing is left of what is pooled: the
-// first keeps it as its victim (sync.Pool).
+// emptied is after how many collections nothing is left of what was held or pooled:
+// the first keeps what is pooled as its victim (sync.Pool).
 const emptied = 2
 
 // points are the figures at the moments that can be compared: little was held now
-// and a second before. The live heap is that of the end of the last collection,
-// which may be long ago in a process that does little, or the first after a burst.
+// and at the sample before. The live heap is that of the end of the last collection;
+// it counts when there were enough since little is held.
 func (g gauge) points(us []use) (ps []point) {
-	for i := 1; i < len(us); i++ {
-		was, u := us[i-1], us[i]
-		if max(was.held, u.held) <= light && (!g.collected || u.collections >= was.collections+emptied) {
+	since := -1.0 // the collections at the first of some samples with little held
+	for _, u := range us {
+		switch {
+		case u.held > light:
+			since = -1
+		case since < 0:
+			since = u.collections
+		case !g.collected || u.collections >= since+emptied:
 			ps = append(ps, point{u.at, g.of(u)})
 		}
 	}

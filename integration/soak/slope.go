@@ -45,7 +45,7 @@ func median(vs []float64) float64 {
 }
 
 // spans is into how many spans the second half is cut.
-const spans = 30
+const spans = 15
 
 // floors are the lowest points of each span between from and to. What is in use for
 // a call or a hang is gone at some moment of a span of seconds; what leaks is not,
@@ -119,7 +119,7 @@ func scatter(ps []point, slope, start float64) float64 {
 
 // Of fewer points than these, or of points over a shorter time, nothing is said.
 const (
-	fewest   = 8
+	fewest   = 5
 	shortest = 20 * time.Second
 )
 

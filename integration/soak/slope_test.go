@@ -81,8 +81,8 @@ func TestWhatGrewHasAName(t *testing.T) {
 	if got, want := grown(us), "+2 b.leaks"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if u := us[len(us)-1]; u.count(false) != 8 || u.count(true) != float64((len(us)-1)%3) {
-		t.Errorf("got %v and %v of connections", u.count(false), u.count(true))
+	if u := us[len(us)-1]; u.count(others) != 8 || u.count(connections) != float64((len(us)-1)%3) {
+		t.Errorf("got %v, and %v connections", u.count(others), u.count(connections))
 	}
 }
 
@@ -121,7 +121,7 @@ func TestTheBoundGrowsWithTheScatterAndHasAnEnd(t *testing.T) {
 		var us []use
 		for s := range 600 {
 			at := time.Duration(s) * time.Second
-			noise := c.period * float64((s/10)%3) // for ten seconds each: the floors scatter
+			noise := c.period * float64((s/20)%3) // for twenty seconds each: the floors scatter
 			us = append(us, use{at: at, heap: 100 + noise + c.growth*float64(s-300)/300})
 		}
 		if f := heap().fit(us); f.grows() != c.want {
