@@ -33,14 +33,14 @@ type gauge struct {
 // gauges are those that are fitted.
 //
 // Connections come and go: the service cuts them, and the sink keeps as many as it
-// last needed. They and their goroutines are apart, by name, so that they do not
-// hide the rest.
+// last needed, one to twenty. They and their goroutines are apart, by name, so that
+// they do not hide the rest.
 func gauges() []gauge {
 	const mib = 1 << 20
 	return []gauge{
 		{"heap", mib, "%+.1f MiB", func(u use) float64 { return u.heap }, mib, 0.05, true},
 		{"goroutines", 1, "%+.0f", func(u use) float64 { return u.count(others) }, 2, 0, false},
-		{"connections", 1, "%+.0f", func(u use) float64 { return u.count(connections) }, 16, 0, false},
+		{"connections", 1, "%+.0f", func(u use) float64 { return u.count(connections) }, 24, 0, false},
 		{"descriptors", 1, "%+.0f", func(u use) float64 { return u.descriptors - u.count(connections) }, 2, 0, false},
 		{"resident", mib, "%+.1f MiB", func(u use) float64 { return u.resident }, 8 * mib, 0.1, true},
 	}

@@ -29,7 +29,9 @@ func (s *soak) verdict(r *checker.Report, err error) bool {
 		fmt.Println(f)
 		if f.grows() {
 			bad++
-			fmt.Println("  more goroutines:", s.sampler.grown())
+			if more := s.sampler.grown(); f.name == "goroutines" && more != "" {
+				fmt.Println("  more of them:", more)
+			}
 		}
 		if f.name != "resident" {
 			slopes += ", " + f.name + " " + f.hourly()
