@@ -34,14 +34,15 @@ type gauge struct {
 //
 // Connections come and go: the service cuts them, and the sink keeps as many as it
 // last needed, one to twenty. They and their goroutines are apart, by name, so that
-// they do not hide the rest.
+// they do not hide the rest. Those to a broker remain: there are up to five of each
+// member, which are opened when they are first needed.
 func gauges() []gauge {
 	const mib = 1 << 20
 	return []gauge{
 		{"heap", mib, "%+.1f MiB", func(u use) float64 { return u.heap }, mib, 0.05, true},
 		{"goroutines", 1, "%+.0f", func(u use) float64 { return u.count(others) }, 2, 0, false},
 		{"connections", 1, "%+.0f", func(u use) float64 { return u.count(connections) }, 24, 0, false},
-		{"descriptors", 1, "%+.0f", func(u use) float64 { return u.descriptors - u.count(connections) }, 2, 0, false},
+		{"descriptors", 1, "%+.0f", func(u use) float64 { return u.descriptors - u.count(connections) }, 4, 0, false},
 		{"resident", mib, "%+.1f MiB", func(u use) float64 { return u.resident }, 8 * mib, 0.1, true},
 	}
 }
@@ -56,13 +57,10 @@ func (u use) count(what func(start string) bool) (n float64) {
 	return n
 }
 
-// connections reports whether start is the one goroutine that each connection has.
+// connections reports whether start is the one goroutine that each connection of
+// HTTP has.
 func connections(start string) bool {
-	switch start {
-	case "net/http.(*persistConn).readLoop", "net/http.(*conn).serve", "github.com/twmb/franz-go/pkg/kgo.(*brokerCxn).handleResps":
-		return true
-	}
-	return false
+	return start == "net/http.(*persistConn).readLoop" || start == "net/http.(*conn).serve"
 }
 
 // others reports whether start is of none that a connection has.
