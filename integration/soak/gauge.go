@@ -39,7 +39,7 @@ type gauge struct {
 func gauges() []gauge {
 	const mib = 1 << 20
 	return []gauge{
-		{"heap", mib, "%+.1f MiB", func(u use) float64 { return u.heap }, mib, 0.05, true},
+		{"heap", mib, "%+.1f MiB", func(u use) float64 { return u.heap }, 2 * mib, 0.05, true},
 		{"goroutines", 1, "%+.0f", func(u use) float64 { return u.count(others) }, 2, 0, false},
 		{"connections", 1, "%+.0f", func(u use) float64 { return u.count(connections) }, 24, 0, false},
 		{"descriptors", 1, "%+.0f", func(u use) float64 { return u.descriptors - u.count(connections) }, 4, 0, false},
