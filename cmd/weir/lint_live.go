@@ -25,28 +25,37 @@ import (
 func lintLive(ctx context.Context, f *config.File, p consumer.Pipeline, wait time.Duration) []string {
 	asked, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	k := f.Consumer.Kafka
-	opts, err := k.ClientOptions()
-	if err != nil {
-		return []string{err.Error()}
-	}
-	cl, err := kgo.NewClient(opts...)
+	cl, err := connect(asked, f.Consumer.Kafka, wait)
 	if err != nil {
 		return []string{err.Error()}
 	}
 	defer cl.Close()
-	if err := cl.Ping(asked); err != nil {
-		return []string{fmt.Sprintf("kafka.brokers: no broker of %s answers within %s: %v", strings.Join(k.Brokers, ", "), wait, err)}
-	}
 	l := &live{cl: cl, file: f, wait: wait}
 	l.topics(asked)
-	l.group(asked, k.Group)
+	l.group(asked, f.Consumer.Kafka.Group)
 	if len(l.problems) == 0 { // a sink whose topic is missing would only say so again
 		ctx, cancel := context.WithTimeout(ctx, wait)
 		defer cancel()
 		l.sinks(ctx, p)
 	}
 	return l.problems
+}
+
+// connect returns a client once a broker has answered it. ctx ends after wait.
+func connect(ctx context.Context, k consumer.KafkaConfig, wait time.Duration) (*kgo.Client, error) {
+	opts, err := k.ClientOptions()
+	if err != nil {
+		return nil, err
+	}
+	cl, err := kgo.NewClient(opts...)
+	if err != nil {
+		return nil, err
+	}
+	if err := cl.Ping(ctx); err != nil {
+		cl.Close()
+		return nil, fmt.Errorf("kafka.brokers: no broker of %s answers within %s: %w", strings.Join(k.Brokers, ", "), wait, err)
+	}
+	return cl, nil
 }
 
 // live gathers what is wrong on the cluster.
@@ -63,12 +72,25 @@ func (l *live) fail(path, format string, args ...any) {
 
 // topics checks that every topic is there and may be used.
 func (l *live) topics(ctx context.Context) {
+	there := l.sources(ctx)
+	if there == nil {
+		return
+	}
+	for at, t := range l.file.Topics() {
+		l.topic(there, at+".kafka.topic", t, kmsg.ACLOperationWrite)
+	}
+	slices.Sort(l.problems)
+}
+
+// sources checks the topics that are consumed. It returns those of the cluster, nil if
+// it does not say.
+func (l *live) sources(ctx context.Context) map[string]kmsg.MetadataResponseTopic {
 	req := kmsg.NewPtrMetadataRequest()
 	req.IncludeTopicAuthorizedOperations = true
 	resp, err := req.RequestWith(ctx, l.cl)
 	if err != nil {
 		l.fail("kafka.topics", "%v", err)
-		return
+		return nil
 	}
 	there := map[string]kmsg.MetadataResponseTopic{}
 	for _, t := range resp.Topics {
@@ -80,10 +102,7 @@ func (l *live) topics(ctx context.Context) {
 		l.topic(there, "kafka.topics", t, kmsg.ACLOperationRead)
 	}
 	l.pattern(there)
-	for at, t := range l.file.Topics() {
-		l.topic(there, at+".kafka.topic", t, kmsg.ACLOperationWrite)
-	}
-	slices.Sort(l.problems)
+	return there
 }
 
 func (l *live) topic(there map[string]kmsg.MetadataResponseTopic, path, name string, need kmsg.ACLOperation) {

@@ -19,7 +19,7 @@ func rootCmd() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(demoCmd(), runCmd(), lintCmd(), explainCmd(), listCmd(), brokerCmd(), simCmd(), docsCmd(), versionCmd())
+	root.AddCommand(demoCmd(), runCmd(), lintCmd(), benchCmd(), explainCmd(), listCmd(), brokerCmd(), simCmd(), docsCmd(), versionCmd())
 	return root
 }
 
