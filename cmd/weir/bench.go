@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/weir-kafka/weir/cmd/weir/internal/bench"
 	"github.com/weir-kafka/weir/cmd/weir/internal/pipeline"
+	"github.com/weir-kafka/weir/config"
 )
 
 const benchLong = `Measures the pipeline of a file against a poll loop written by hand, on records of its own topics and
@@ -73,7 +75,10 @@ func measure(ctx context.Context, path, output string, o bench.Options, out io.W
 	}
 	pipeline.LimitMemory(int64(o.File.Consumer.Memory))
 	r, err := bench.Run(ctx, cl, o)
+	var wrong config.Problems
 	switch {
+	case errors.As(err, &wrong):
+		return wrong
 	case err != nil:
 		return fmt.Errorf("%s: %s", path, o.File.Mask(err.Error()))
 	case output == "json":

@@ -71,7 +71,7 @@ func (c *cluster) free(ctx context.Context) error {
 		return fmt.Errorf("--group %q is the group of the pipeline, whose offsets must stay as they are; give a name that no group has", c.group)
 	}
 	has, err := c.adm.FetchOffsets(ctx, c.group)
-	if err != nil {
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
 		return c.refused(err)
 	}
 	groups, err := c.adm.ListGroups(ctx)

@@ -27,7 +27,7 @@ type sample struct {
 	records       int64
 	took, cpu     time.Duration
 	allocs, bytes float64
-	// Of a pipeline: time in calls of its handler and of its sinks.
+	// Of a pipeline: time in a call of its handler, and in all of its sinks.
 	handler, sink time.Duration
 	rejected      int64
 	reject        string // the first of all
@@ -40,9 +40,15 @@ func between(a, b moment, records int64) sample {
 	}
 }
 
+// add makes s the sum of two samples.
+func (s *sample) add(o sample) {
+	s.records, s.took, s.cpu = s.records+o.records, s.took+o.took, s.cpu+o.cpu
+	s.allocs, s.bytes = s.allocs+o.allocs, s.bytes+o.bytes
+}
+
 func (s *sample) perSecond() float64   { return float64(s.records) / s.took.Seconds() }
 func (s *sample) cpuEach() float64     { return float64(s.cpu) / float64(s.records) }
 func (s *sample) allocsEach() float64  { return s.allocs / float64(s.records) }
 func (s *sample) bytesEach() float64   { return s.bytes / float64(s.records) }
-func (s *sample) handlerEach() float64 { return float64(s.handler) / float64(s.records) }
+func (s *sample) handlerEach() float64 { return float64(s.handler) }
 func (s *sample) sinkEach() float64    { return float64(s.sink) / float64(s.records) }

@@ -16,9 +16,10 @@ import (
 // piped is the user's pipeline over the window, in the temporary group.
 type piped struct {
 	setup
-	cfg  consumer.Config
-	live consumer.Pipeline
-	bin  *bin
+	cfg      consumer.Config
+	live     consumer.Pipeline
+	bin      *bin
+	discards bool // the sinks do nothing
 	// within bounds the time from the first record on; 0 does not. It cuts off the first
 	// run of a pipeline that is slow.
 	within time.Duration
@@ -64,7 +65,10 @@ func (p *piped) run(ctx context.Context) (s sample, c cost, cut bool, err error)
 	}
 	all := r.inWindow()
 	s = r.from.until(end.moment, all)
-	s.handler, s.sink = end.handler-r.before.handler, end.sink-r.before.sink
+	s.handler, s.sink = r.meter.each(), end.sink-r.before
+	if p.discards {
+		s.sink = 0 // what a call that does nothing takes is the engine's
+	}
 	s.rejected, s.reject = p.bin.count()
 	return s, costOf(begin, time.Unix(0, r.meter.first.Load()), end.at, time.Now(), all), cut, nil
 }
@@ -84,12 +88,12 @@ type piping struct {
 	meter  *meter
 	words  words
 	from   *start
-	before spent
+	before time.Duration // in calls of sinks
 }
 
 // warmed is called by the handler when the warm-up is over.
 func (r *piping) warmed() {
-	r.before = spentOf(r.reg)
+	r.before = inSinks(r.reg)
 	r.from.mark(r.inWindow())
 }
 
@@ -99,7 +103,7 @@ func (r *piping) inWindow() int64 { return max(r.c.Explain().Totals.Done-r.meter
 // ending is where the measured part ends.
 type ending struct {
 	moment
-	spent
+	sink time.Duration // spent in calls
 }
 
 const (
@@ -134,7 +138,7 @@ func (r *piping) await(ctx context.Context, done chan error) (ending, bool, erro
 		}
 		if all == nil && r.settled() {
 			m := look()
-			return ending{m, spentOf(r.reg)}, false, nil
+			return ending{m, inSinks(r.reg)}, false, nil
 		}
 		now := time.Now()
 		if all == nil && now.Sub(moved) < looks {
@@ -148,7 +152,7 @@ func (r *piping) await(ctx context.Context, done chan error) (ending, bool, erro
 		}
 		if first := r.meter.first.Load(); r.within > 0 && first > 0 && now.Sub(time.Unix(0, first)) > r.within && last > 0 {
 			m := look()
-			return ending{m, spentOf(r.reg)}, true, nil
+			return ending{m, inSinks(r.reg)}, true, nil
 		}
 	}
 }
@@ -188,24 +192,17 @@ func (r *piping) stuck(n int64) error {
 	return fmt.Errorf("the pipeline has finished %d of %d records, and no further one for %s: %s", n, r.window.records, r.cluster.wait, why)
 }
 
-// spent is the time in calls.
-type spent struct{ handler, sink time.Duration }
-
-// spentOf reads it from the metrics of the engine.
-func spentOf(reg *prometheus.Registry) (s spent) {
+// inSinks returns the time in calls of sinks, from the metrics of the engine.
+func inSinks(reg *prometheus.Registry) time.Duration {
+	var sum float64
 	families, _ := reg.Gather() // what could be gathered comes all the same
 	for _, f := range families {
-		var sum float64
+		if f.GetName() != "weir_write_duration_seconds" {
+			continue
+		}
 		for _, m := range f.GetMetric() {
 			sum += m.GetHistogram().GetSampleSum()
 		}
-		d := time.Duration(sum * float64(time.Second))
-		switch f.GetName() {
-		case "weir_handler_batch_duration_seconds":
-			s.handler = d
-		case "weir_write_duration_seconds":
-			s.sink = d
-		}
 	}
-	return s
+	return time.Duration(sum * float64(time.Second))
 }

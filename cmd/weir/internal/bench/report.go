@@ -58,13 +58,14 @@ type Ratio struct {
 }
 
 // Cost is where the CPU of the pipeline goes, in nanoseconds a record: the client as in the
-// raw loop, the time in calls of the handlers and of the sinks, and the rest.
+// raw loop, the time in calls of the handlers and of the sinks, and the rest. Where the processor is
+// shared with others a call takes longer than it computes.
 type Cost struct {
 	Client  float64 `json:"client_ns"`
 	Handler float64 `json:"handler_ns"`
 	Sink    float64 `json:"sink_ns"`
 	Engine  float64 `json:"engine_ns"`
-	// Waits says that calls took more time than the process had CPU: they wait for something.
+	// Waits says that calls took more than twice the CPU of the process: they wait for something.
 	Waits   bool   `json:"waits"`
 	Largest string `json:"largest"`
 }
@@ -132,7 +133,7 @@ func over(a, b float64) float64 {
 func costs(raw, piped, handler, sink float64) Cost {
 	c := Cost{Client: min(raw, piped), Handler: handler, Sink: sink}
 	c.Engine = max(piped-c.Client-handler-sink, 0)
-	c.Waits = handler+sink > piped
+	c.Waits = handler+sink > 2*piped
 	c.Largest = "client"
 	for _, o := range []struct {
 		name string

@@ -24,8 +24,8 @@ type scan struct {
 // partition may be a gap.
 const idle = 2 * time.Second
 
-// find returns a window of at most so many records.
-func (s *scan) find(ctx context.Context, most int64) (*window, error) {
+// find returns a window of at most so many records, and what reading it took.
+func (s *scan) find(ctx context.Context, most int64) (*window, cost, error) {
 	have := make([]int64, len(s.spans))
 	for i := range s.spans {
 		have[i] = s.spans[i].to - s.spans[i].from
@@ -47,14 +47,16 @@ func (s *scan) find(ctx context.Context, most int64) (*window, error) {
 			r.window.shares[i].n = 1 // so that offsets has it; counted anew
 		}
 	}
-	return r.window, s.read(ctx, r)
+	c, err := s.read(ctx, r)
+	return r.window, c, err
 }
 
 // read fills the window.
-func (s *scan) read(ctx context.Context, r *scanning) error {
+func (s *scan) read(ctx context.Context, r *scanning) (cost, error) {
+	begin := time.Now()
 	cl, err := reader(s.cluster.kafka, r.window.offsets(), firstSize(), kgo.KeepControlRecords(), kgo.WithHooks(&r.wire))
 	if err != nil {
-		return fmt.Errorf("reading the topics: %w", err)
+		return cost{}, fmt.Errorf("reading the topics: %w", err)
 	}
 	defer cl.Close()
 	for i := range r.window.shares {
@@ -62,25 +64,27 @@ func (s *scan) read(ctx context.Context, r *scanning) error {
 	}
 	r.cl = cl
 	// The first answer may take as long as a connection does; the time for reading begins with it.
-	wait, until := s.cluster.wait, time.Time{}
-	for len(r.open) > 0 && (until.IsZero() || time.Now().Before(until)) {
+	wait, first := s.cluster.wait, time.Time{}
+	late := func() bool { return !first.IsZero() && time.Since(first) > s.within }
+	for len(r.open) > 0 && !late() {
 		fetches, err := poll(ctx, cl, wait)
 		if errors.Is(err, errSilent) {
 			break
 		}
 		if err != nil {
-			return fmt.Errorf("reading the topics: %w", err)
+			return cost{}, fmt.Errorf("reading the topics: %w", err)
 		}
-		if until.IsZero() {
-			wait, until = min(idle, wait), time.Now().Add(s.within)
+		if first.IsZero() {
+			wait, first = min(idle, wait), time.Now()
 		}
 		fetches.EachPartition(r.take)
 	}
-	r.window.whole = r.window.whole && (until.IsZero() || len(r.open) == 0 || time.Now().Before(until))
+	r.window.whole = r.window.whole && (len(r.open) == 0 || !late())
 	if n := r.wire.records.Load(); n > 0 {
 		r.window.bytes = r.wire.bytes.Load() * r.window.records / n
 	}
-	return nil
+	end := time.Now()
+	return costOf(begin, first, end, end, r.window.records), nil
 }
 
 // scanning is a scan under way.

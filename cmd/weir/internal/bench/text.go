@@ -33,7 +33,9 @@ func (r *Report) WriteTable(out io.Writer) error {
 	p("pipeline / raw\t%s\t%s", r.Throughput.text(), r.CPU.text())
 	p("raw again / raw\t%s\t%s\n", r.Throughput.Control.text(), r.CPU.Control.text())
 	p("%s", r.method())
-	p("CPU of the pipeline a record: %s", r.Cost.text())
+	if r.CPU.Valid {
+		p("CPU of the pipeline a record: %s", r.Cost.text())
+	}
 	for _, n := range r.Notes {
 		p("note: %s", n)
 	}
@@ -59,9 +61,9 @@ func (r *Ratio) text() string {
 }
 
 func (c *Cost) text() string {
-	s := fmt.Sprintf("client (as raw) %s, handler calls %s, sink calls %s", nanos(c.Client), nanos(c.Handler), nanos(c.Sink))
+	s := fmt.Sprintf("client (as in the raw loop) %s, handlers %s, sinks %s", nanos(c.Client), nanos(c.Handler), nanos(c.Sink))
 	if c.Waits {
-		return s + ", more than was computed: they wait"
+		return s + ", more than was computed: calls wait"
 	}
 	return s + fmt.Sprintf(", engine %s", nanos(c.Engine))
 }

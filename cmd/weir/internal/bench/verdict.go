@@ -9,10 +9,9 @@ import (
 func (r *Ratio) judge(rounds int) {
 	switch {
 	case rounds < leastRounds:
-		r.Why = fmt.Sprintf("too few rounds: %d, and an interval of 95 %% needs %d; give a longer --for, or fewer --records", rounds, leastRounds)
+		r.Why = fmt.Sprintf("%d rounds are too few, an interval of 95 %% needs %d", rounds, leastRounds)
 	case r.Control.Low < nearLow || r.Control.High > nearHigh:
-		r.Why = fmt.Sprintf("noise: the raw loop against itself is %.3f (%.3f to %.3f), and must be within %.2f to %.2f; "+
-			"end what else runs on this machine and on the brokers, or give a longer --for", r.Control.Median, r.Control.Low, r.Control.High, nearLow, nearHigh)
+		r.Why = fmt.Sprintf("the raw loop against itself is %s, and must be within %.2f and %.2f", r.Control.text(), nearLow, nearHigh)
 	default:
 		r.Valid = true
 	}
@@ -22,29 +21,32 @@ func (r *Ratio) judge(rounds int) {
 func (r *Report) judge() {
 	r.Verdict = []string{}
 	say := func(format string, args ...any) { r.Verdict = append(r.Verdict, fmt.Sprintf(format, args...)) }
-	switch t, c := &r.Throughput, &r.CPU; {
-	case !t.Valid && !c.Valid && t.Why == c.Why:
-		say("the measurement is void: %s", t.Why)
+	t, c := &r.Throughput, &r.CPU
+	switch few := r.Rounds < leastRounds; {
+	case few:
+		say("VOID: %s; give a longer --for, or fewer --records", t.Why)
 		return
 	case !t.Valid && !c.Valid:
-		say("the measurement is void on this machine: records/s: %s; CPU a record: %s", t.Why, c.Why)
+		say("VOID: noise on this machine: %s in records/s, and %s in CPU a record; %s", t.Why, c.Control.text(), quieter)
 		return
 	case !t.Valid:
-		say("records/s are void on this machine: %s", t.Why)
+		say("records/s are void: noise on this machine or on the brokers: %s; %s", t.Why, quieter)
 	default:
-		say("the pipeline moves %.2f (%.2f to %.2f) of the records/s of a raw loop", t.Median, t.Low, t.High)
+		say("the pipeline moves %s of the records/s of a raw loop", t.text())
 	}
-	if c := &r.CPU; c.Valid {
-		say("a record costs it %.2f (%.2f to %.2f) times the CPU", c.Median, c.Low, c.High)
+	if c.Valid {
+		say("a record costs it %s times the CPU", c.text())
 	} else {
-		say("CPU a record is void on this machine: %s", c.Why)
+		say("CPU a record is void: noise on this machine: %s; %s", c.Why, quieter)
 	}
-	if c := &r.Cost; c.Waits {
-		say("calls take longer than the process computes: the %s waits for %s a record", c.waiting(), nanos(max(c.Handler, c.Sink)))
+	if k := &r.Cost; k.Waits {
+		say("its calls take longer than it computes: a %s call takes %s a record, waits included", k.waiting(), nanos(max(k.Handler, k.Sink)))
 	} else {
-		say("most of its CPU goes to the %s: %s of %s a record", c.Largest, nanos(c.of(c.Largest)), nanos(r.Pipeline.CPU.Median))
+		say("most of its CPU goes to the %s: %s of %s a record", k.Largest, nanos(k.of(k.Largest)), nanos(r.Pipeline.CPU.Median))
 	}
 }
+
+const quieter = "end what else runs on this machine, or give a longer --for"
 
 // waiting is whose calls take longest.
 func (c *Cost) waiting() string {
