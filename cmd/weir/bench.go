@@ -25,7 +25,7 @@ and the pipeline a temporary one, weir-bench- and something random, which is del
 the cluster does not permit that it is said, and the group expires by itself. Its sinks are replaced by
 ones that take everything, unless --sink says otherwise, and dead letters are counted, never written.
 
-Stands still for nobody: give it a machine of its own, as near to the brokers as the pipeline will be.
+Give it a machine with nothing else on it, as near to the brokers as the pipeline will be.
 Exit code 0 also when the verdict is void, 1 when nothing was measured, 2 for a file that is wrong.`
 
 func benchCmd() *cobra.Command {

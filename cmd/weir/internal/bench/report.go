@@ -31,8 +31,8 @@ type Report struct {
 	Pipeline Side `json:"pipeline"`
 	RawAgain Side `json:"raw_again"`
 	// Throughput is records/s and CPU is CPU a record, of the pipeline over the raw loop.
-	Throughput Ratio `json:"throughput"`
-	CPU        Ratio `json:"cpu"`
+	Throughput Ratio `json:"throughput_ratio"`
+	CPU        Ratio `json:"cpu_ratio"`
 
 	Cost     Cost     `json:"cost"`
 	Rejected Rejected `json:"rejected"`
