@@ -54,7 +54,7 @@ func benchCmd() *cobra.Command {
 	fl := cmd.Flags()
 	fl.StringArrayVar(&set, "set", nil, "set a value over file and environment, as path=value; may be repeated")
 	fl.StringVar(&o.From, "from", "earliest", "where the records begin: earliest, latest for the newest ones, or how long ago, such as 1h")
-	fl.DurationVar(&o.For, "for", 30*time.Second, "how long to measure in all; a segment that has begun may take 5s more")
+	fl.DurationVar(&o.For, "for", 30*time.Second, "how long to measure in all; what has begun may take 5s more")
 	fl.Int64Var(&o.Records, "records", 0, "how many records a segment has at most; without it as many as --for allows, up to a million")
 	fl.DurationVar(&o.Wait, "wait", 10*time.Second, "how long to wait for the cluster, and for a pipeline that does not go on")
 	fl.StringVar(&o.Group, "group", "", "name of the temporary group, for users that may not use every name; no group may have it")

@@ -44,8 +44,10 @@ const (
 	sinkWritten   = "written"
 	mostRecords   = 1_000_000
 	leastFor      = 2 * time.Second
-	// grace is what a segment that has begun may take beyond For.
+	// grace is what may be taken beyond For to complete what has begun.
 	grace = 5 * time.Second
+	// tries is what part of For reading the topics and the first run of the pipeline may have each.
+	tries = 20
 )
 
 // Check refuses options that make no sense.
@@ -142,7 +144,7 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 	if most == 0 {
 		most = mostRecords
 	}
-	sc := &scan{cluster: b.cluster, spans: spans, newest: b.From == fromLatest, within: b.For / manyRounds}
+	sc := &scan{cluster: b.cluster, spans: spans, newest: b.From == fromLatest, within: b.For / tries}
 	w, loop, err := sc.find(ctx, most)
 	if err != nil {
 		return err
@@ -184,7 +186,7 @@ func (b *bench) empty(spans []span) error {
 // takes and how much its fetches ask for.
 func (b *bench) first(ctx context.Context, w *window) (cost, fetchSize, error) {
 	p := b.piped(setup{cluster: b.cluster, window: w})
-	p.within = b.For / manyRounds
+	p.within = b.For / tries
 	_, c, _, err := p.run(ctx)
 	return c, p.size, err
 }
@@ -208,7 +210,8 @@ func (b *bench) piped(s setup) *piped {
 	return &piped{setup: s, cfg: cfg, live: live, bin: &b.bin, discards: !b.Keep}
 }
 
-// rounds measures as long as another round is likely to end in time.
+// rounds measures as long as another round is likely to end in time; the least rounds that
+// count may use the grace.
 func (b *bench) rounds(ctx context.Context) (all []round, err error) {
 	loop, pipe := &raw{setup: b.setup}, b.piped(b.setup)
 	for len(all) < mostRounds {
@@ -225,7 +228,11 @@ func (b *bench) rounds(ctx context.Context) (all []round, err error) {
 			return all, err
 		}
 		all = append(all, r)
-		if now := time.Now(); now.Add(now.Sub(begin)).After(b.until) {
+		until := b.until
+		if len(all) < leastRounds {
+			until = until.Add(grace)
+		}
+		if now := time.Now(); now.Add(now.Sub(begin)).After(until) {
 			break
 		}
 	}

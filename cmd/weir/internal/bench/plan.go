@@ -40,7 +40,7 @@ func plan(budget time.Duration, raw, pipe cost, most int64, least int) segments 
 		perRecord := 2*float64(s.passes)/raw.perSec + 1/pipe.perSec
 		room := each - overhead
 		if rounds <= least {
-			room = max(room, overhead/2)
+			room = max(room, overhead/10)
 		}
 		s.records = max(min(int64(room.Seconds()/perRecord), most), 1)
 		if rounds <= least || room >= overhead || s.records == most {

@@ -24,7 +24,7 @@ func TestThePlanFillsTheTimeAndNoMore(t *testing.T) {
 			segments{13_725, 1}},
 		// 12 and 9 rounds leave less than half of a round.
 		"a slow join has fewer rounds":                  {36 * time.Second, quick, cost{3 * time.Second, 500_000}, 10_000_000, leastRounds, segments{745_000, 1}},
-		"no time at all leaves half as much as is lost": {time.Second, quick, cost{4 * time.Second, 500_000}, 10_000_000, leastRounds, segments{502_499, 1}},
+		"no time at all leaves a tenth of what is lost": {time.Second, quick, cost{4 * time.Second, 500_000}, 10_000_000, leastRounds, segments{100_500, 1}},
 		"a record at least":                             {time.Second, quick, cost{0, 0.001}, 10, leastRounds, segments{1, 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
