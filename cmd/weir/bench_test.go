@@ -345,33 +345,3 @@ func TestBenchSaysWhatTheUserMayNotDo(t *testing.T) {
 		})
 	}
 }
-
-// Of what is large a part warms the segment up.
-func TestBenchWarmsUpBeforeItMeasures(t *testing.T) {
-	t.Parallel()
-	addr := cluster(t, kfake.SeedTopics(2, "orders"))
-	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.DefaultProduceTopic("orders"), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerBatchMaxBytes(100_000))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cl.Close()
-	for i := range 4000 {
-		cl.Produce(t.Context(), kgo.StringRecord(fmt.Sprintf(`{"n": %d, "pad": %q}`, i, strings.Repeat("x", 1000))), nil)
-	}
-	if err := cl.Flush(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	path, _ := benchPipeline(t, addr, "memory: 16MiB\n")
-	code, out, errs := weir(t, "bench", "--for", "5s", "--output", "json", path)
-	var got struct {
-		Records, Rounds int
-		Warmup          int `json:"warmup_records"`
-	}
-	if err := json.Unmarshal([]byte(out), &got); code != exitOK || err != nil {
-		t.Fatalf("got exit code %d, %v: %s%s", code, err, out, errs)
-	}
-	t.Logf("%+v", got)
-	if got.Records > 2500 && got.Warmup != got.Records/5 || got.Rounds == 0 {
-		t.Errorf("got %+v, want a fifth of the records before the measured part, and a round", got)
-	}
-}
