@@ -93,8 +93,8 @@ type piping struct {
 
 // warmed is called by the handler when the warm-up is over.
 func (r *piping) warmed() {
-	r.before = inSinks(r.reg)
 	r.from.mark(r.inWindow())
+	r.before = inSinks(r.reg)
 }
 
 // inWindow returns how many records of the window are done.
