@@ -86,10 +86,8 @@ func (c *call) run(ctx context.Context) {
 	}
 	s.deadlines.learn(start.Add(took), took, verdict, len(msgs))
 	c.debt = s.answered(err, verdict, acked)
-	o := flow.Outcome{Kind: verdict, Work: acked}
-	if err != nil {
-		o.RetryAfter = flow.RetryAfter(err)
-	}
+	o := flow.OutcomeOf(err)
+	o.Kind, o.Work = verdict, acked
 	s.tell(start.Add(took), took, o)
 	if s.underWay.end(c) {
 		s.limiter.Done(o)

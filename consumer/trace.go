@@ -15,6 +15,7 @@ type Write struct {
 	Work       int           // messages that were acknowledged
 	InFlight   int           // calls in flight just before it ended, itself included
 	RetryAfter time.Duration // what the sink asked for
+	Quota      bool          // because a quota was used up
 }
 
 // WithWrites tells f of each call of a sink, so that what a real sink did can be
@@ -25,6 +26,6 @@ func WithWrites(f func(Write)) Option { return func(c *Consumer) { c.writes = f 
 // tell tells who wants to know how a call ended.
 func (s *writeStage) tell(end time.Time, took time.Duration, o flow.Outcome) {
 	if f := s.c.writes; f != nil {
-		f(Write{Sink: s.name, End: end, Took: took, Verdict: o.Kind, Work: o.Work, InFlight: s.limiter.InFlight(), RetryAfter: o.RetryAfter})
+		f(Write{Sink: s.name, End: end, Took: took, Verdict: o.Kind, Work: o.Work, InFlight: s.limiter.InFlight(), RetryAfter: o.RetryAfter, Quota: o.Quota})
 	}
 }

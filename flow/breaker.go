@@ -122,7 +122,7 @@ func (b *Breaker) Do(ctx context.Context, op func(context.Context) error) error 
 	o := Outcome{Kind: Ignore} // of an op that panics
 	defer func() { b.Done(time.Now(), pass, o) }()
 	err = op(ctx)
-	o = Outcome{Kind: Classify(err), RetryAfter: RetryAfter(err)}
+	o = OutcomeOf(err)
 	return err
 }
 

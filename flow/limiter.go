@@ -13,6 +13,7 @@ type Outcome struct {
 	Kind       Verdict
 	Work       int           // units that took effect; of a call that is Done at least 1
 	RetryAfter time.Duration // how long the other side asked to be left alone
+	Quota      bool          // because a quota is used up, and not for want of room
 }
 
 // LimiterState is a limiter at one moment.
@@ -154,7 +155,7 @@ func (l *Limiter) count(now time.Time, o Outcome) {
 	case o.RetryAfter > 0:
 		l.window.Throttled++
 		until := now.Add(min(o.RetryAfter, maxRetryAfter))
-		l.pace.throttled(now, until, l.plan.Keep)
+		l.pace.throttled(now, until, l.plan.Keep, o.Quota)
 		if until.After(l.asked) {
 			l.asked = until
 		}
@@ -217,7 +218,7 @@ func (l *Limiter) Do(ctx context.Context, work int, op func(context.Context) err
 	o := Outcome{Kind: Ignore} // of an op that panics
 	defer func() { l.Done(o) }()
 	err := op(ctx)
-	o = Outcome{Kind: Classify(err), RetryAfter: RetryAfter(err)}
+	o = OutcomeOf(err)
 	if o.Kind == Done {
 		o.Work = work
 	}

@@ -308,6 +308,11 @@ func TestOneCallProbesAfterRetryAfter(t *testing.T) {
 // quota runs a sink with a quota of perSecond for d and returns how many calls it
 // served and refused.
 func quota(ctx context.Context, l *flow.Limiter, perSecond float64, d time.Duration) (served, refused int) {
+	return limited(ctx, l, perSecond, d, true)
+}
+
+// limited is quota with a side that may not say that it is one.
+func limited(ctx context.Context, l *flow.Limiter, perSecond float64, d time.Duration, says bool) (served, refused int) {
 	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	tokens, filled := 10.0, time.Now()
@@ -316,7 +321,7 @@ func quota(ctx context.Context, l *flow.Limiter, perSecond float64, d time.Durat
 		tokens, filled = min(tokens+perSecond*now.Sub(filled).Seconds(), 10), now
 		if tokens < 1 {
 			refused++
-			l.Done(flow.Outcome{Kind: flow.Overload, RetryAfter: time.Second})
+			l.Done(flow.Outcome{Kind: flow.Overload, RetryAfter: time.Second, Quota: says})
 			continue
 		}
 		tokens--
@@ -337,6 +342,51 @@ func TestLimiterLearnsAQuota(t *testing.T) {
 		quota(t.Context(), l, 1e6, 3*time.Minute) // it is lifted
 		if served, refused = quota(t.Context(), l, 1e6, time.Second); served < 400 || refused > 0 {
 			t.Errorf("%d served in the last second, %d refused, long after the quota was lifted", served, refused)
+		}
+	})
+}
+
+// A side that refuses at a rate, and does not say that it is a quota, gets the greater
+// part of it.
+func TestLimiterLearnsAQuotaThatIsNotSaidToBeOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		served, refused := limited(t.Context(), flow.NewLimiter(flow.Fixed(8)), 100, 2*time.Minute, false)
+		if served < 6500 || refused > 60 {
+			t.Errorf("%d served and %d refused in two minutes at a rate of 100 a second", served, refused)
+		}
+	})
+}
+
+// Refusals that have nothing to do with the rate, and come while little is asked, must
+// not hold what is asked later: the side had no room for a moment.
+func TestLimiterIsSoonBackAfterRefusalsWhileLittleWasAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, l := t.Context(), flow.NewLimiter(flow.Fixed(8))
+		serve := func(d, pause time.Duration) (n int) {
+			for end := time.Now().Add(d); time.Now().Before(end) && l.Acquire(ctx) == nil; n++ {
+				time.Sleep(time.Millisecond)
+				l.Done(flow.Outcome{Kind: flow.Done, Work: 1})
+				time.Sleep(pause)
+			}
+			return n
+		}
+		refuse := func() {
+			if l.Acquire(ctx) == nil {
+				l.Done(flow.Outcome{Kind: flow.Overload, RetryAfter: time.Second})
+			}
+		}
+		serve(5*time.Second, 0)
+		serve(3*time.Second, 300*time.Millisecond)
+		refuse()
+		serve(3*time.Second, 300*time.Millisecond)
+		refuse()
+		for k := range 6 {
+			got := serve(10*time.Second, 0)
+			t.Logf("%d served in 10 s", got)
+			if k > 3 && got < 5000 {
+				t.Errorf("%d served in the %dth 10 s, want at least half of 10,000", got, k+1)
+			}
+			refuse()
 		}
 	})
 }

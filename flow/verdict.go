@@ -58,6 +58,7 @@ func Permanent(err error) error {
 type overloadError struct {
 	err   error
 	after time.Duration
+	quota bool
 }
 
 func (e *overloadError) Error() string { return e.err.Error() }
@@ -70,7 +71,18 @@ func Overloaded(err error, after time.Duration) error {
 	if err == nil {
 		return nil
 	}
-	return &overloadError{err, max(after, 0)}
+	return &overloadError{err, max(after, 0), false}
+}
+
+// Throttled marks err as a refusal because a quota is used up, as HTTP 429 says: that
+// is [Overload] too, but no number of calls in flight is right for a quota, so a
+// [Limiter] spaces the calls that come after it. No call should be made before after
+// has passed; with zero it is as [Overloaded]. Throttled(nil, d) is nil.
+func Throttled(err error, after time.Duration) error {
+	if err == nil {
+		return nil
+	}
+	return &overloadError{err, max(after, 0), true}
 }
 
 // Classify tells what err means. It is total: nil is [Done]; what [Permanent]
@@ -118,4 +130,14 @@ func RetryAfter(err error) time.Duration {
 		return over.after
 	}
 	return 0
+}
+
+// OutcomeOf returns what err says of a call. Its Work is zero.
+func OutcomeOf(err error) Outcome {
+	o := Outcome{Kind: Classify(err)}
+	var over *overloadError
+	if errors.As(err, &over) {
+		o.RetryAfter, o.Quota = over.after, over.quota
+	}
+	return o
 }

@@ -26,6 +26,7 @@ func TestClassify(t *testing.T) {
 		{flow.Permanent(plain), flow.Reject},
 		{fmt.Errorf("wrapped: %w", flow.Permanent(plain)), flow.Reject},
 		{flow.Overloaded(plain, 0), flow.Overload},
+		{flow.Throttled(plain, 0), flow.Overload},
 		{flow.Overloaded(flow.Permanent(plain), 0), flow.Overload}, // the outermost wins
 		{flow.Permanent(flow.Overloaded(plain, 0)), flow.Reject},
 		{flow.Permanent(context.Canceled), flow.Reject},
@@ -42,7 +43,7 @@ func TestClassify(t *testing.T) {
 			t.Errorf("Classify(%v) is %s, want %s", c.err, got, c.want)
 		}
 	}
-	if flow.Permanent(nil) != nil || flow.Overloaded(nil, time.Second) != nil {
+	if flow.Permanent(nil) != nil || flow.Overloaded(nil, time.Second) != nil || flow.Throttled(nil, time.Second) != nil {
 		t.Error("a marked nil is not nil")
 	}
 	if !errors.Is(flow.Permanent(plain), plain) || !errors.Is(flow.Overloaded(plain, 0), plain) {
@@ -155,4 +156,21 @@ func TestDeadline(t *testing.T) {
 			}
 		})
 	})
+}
+
+func TestOutcomeSaysWhetherItIsAQuota(t *testing.T) {
+	plain := errors.New("x")
+	for _, tt := range []struct {
+		err  error
+		want flow.Outcome
+	}{
+		{nil, flow.Outcome{Kind: flow.Done}},
+		{fmt.Errorf("call: %w", flow.Throttled(plain, time.Second)), flow.Outcome{Kind: flow.Overload, RetryAfter: time.Second, Quota: true}},
+		{flow.Overloaded(plain, time.Second), flow.Outcome{Kind: flow.Overload, RetryAfter: time.Second}},
+		{flow.Permanent(plain), flow.Outcome{Kind: flow.Reject}},
+	} {
+		if got := flow.OutcomeOf(tt.err); got != tt.want {
+			t.Errorf("%v: %+v, want %+v", tt.err, got, tt.want)
+		}
+	}
 }

@@ -154,7 +154,7 @@ func (s *sim) release(id int32) {
 	cl := &s.clients[c.instance]
 	c.released = true
 	cl.inFlight--
-	o := flow.Outcome{Kind: c.verdict, Work: int(c.work), RetryAfter: seconds(c.asked)}
+	o := flow.Outcome{Kind: c.verdict, Work: int(c.work), RetryAfter: seconds(c.asked), Quota: c.asked > 0}
 	if c.verdict != flow.Done {
 		o.Work = 0
 		cl.retries.push(c.work)

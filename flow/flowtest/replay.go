@@ -31,6 +31,7 @@ type TraceCall struct {
 	Work       int     `json:"work"`        // units it carried
 	InFlight   int     `json:"in_flight"`   // calls in flight just before it ended; zero is not recorded
 	RetryAfter float64 `json:"retry_after"` // what the sink asked for
+	Quota      bool    `json:"quota"`       // because a quota was used up
 }
 
 const longestTrace = 30 * 86400 // seconds; a replay has a step for each
@@ -140,7 +141,7 @@ func Replay(calls []TraceCall, m Maker) []ReplayStep {
 }
 
 func outcome(kind flow.Verdict, c TraceCall) flow.Outcome {
-	o := flow.Outcome{Kind: kind, RetryAfter: seconds(c.RetryAfter)}
+	o := flow.Outcome{Kind: kind, RetryAfter: seconds(c.RetryAfter), Quota: c.Quota}
 	if kind == flow.Done {
 		o.Work = c.Work
 	}

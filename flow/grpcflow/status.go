@@ -28,7 +28,7 @@ const (
 // [flow.RetryAfter] read it:
 //
 //   - UNAVAILABLE and DEADLINE_EXCEEDED are overload; RESOURCE_EXHAUSTED is when it
-//     carries RetryInfo, and otherwise a reject (the rule of OTLP);
+//     carries RetryInfo, as a quota is, and otherwise a reject (the rule of OTLP);
 //   - CANCELLED is the caller's own doing and ignored;
 //   - ABORTED, INTERNAL, UNKNOWN and DATA_LOSS are retried;
 //   - the other codes reject: the request is at fault, or not allowed.
@@ -48,7 +48,7 @@ func Mark(err error) error {
 		return flow.Overloaded(err, after)
 	case codes.ResourceExhausted:
 		if asked {
-			return flow.Overloaded(err, after)
+			return flow.Throttled(err, after)
 		}
 		return flow.Permanent(err)
 	case codes.Canceled:
@@ -62,8 +62,9 @@ func Mark(err error) error {
 
 // outcome is what a limiter learns from an error.
 func outcome(err error) flow.Outcome {
-	err = Mark(err)
-	return flow.Outcome{Kind: flow.Classify(err), Work: 1, RetryAfter: flow.RetryAfter(err)}
+	o := flow.OutcomeOf(Mark(err))
+	o.Work = 1
+	return o
 }
 
 func retryInfo(st *status.Status) (time.Duration, bool) {

@@ -25,7 +25,9 @@ func (s *Sink) verdict(resp *http.Response, body []byte) error {
 	err := fmt.Errorf("http: %s: %d %s%s", s.shown, code, http.StatusText(code), excerpt(s.mask.Replace(string(body))))
 	retryAfter, _ := flow.ReadRetryAfter(resp.Header, time.Now(), func() float64 { return 0 })
 	switch code {
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusGatewayTimeout, 529:
+	case http.StatusTooManyRequests:
+		return flow.Throttled(err, retryAfter)
+	case http.StatusServiceUnavailable, http.StatusGatewayTimeout, 529:
 		return flow.Overloaded(err, retryAfter)
 	case http.StatusRequestTimeout:
 		return err

@@ -19,7 +19,7 @@ import (
 // fails. What an answer means:
 //
 //   - 2xx: done.
-//   - 429, 503, 504 and 529: overload, with Retry-After.
+//   - 429, a quota, and 503, 504 and 529: overload, with Retry-After.
 //   - Every other 4xx: reject. Of a batch that says only that somebody in it is
 //     at fault, or that it is too large.
 //   - Retried: no answer, 5xx, 408 and 3xx.

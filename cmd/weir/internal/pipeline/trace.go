@@ -37,7 +37,7 @@ func (t *trace) add(w consumer.Write) {
 	if t.err == nil {
 		t.err = t.enc.Encode(flowtest.TraceCall{
 			T: w.End.Sub(t.start).Seconds(), Latency: w.Took.Seconds(), Kind: w.Verdict.String(),
-			Work: w.Work, InFlight: w.InFlight, RetryAfter: w.RetryAfter.Seconds(),
+			Work: w.Work, InFlight: w.InFlight, RetryAfter: w.RetryAfter.Seconds(), Quota: w.Quota,
 		})
 	}
 }
