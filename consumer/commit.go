@@ -32,60 +32,37 @@ func (p *partition) commitDone(m mark, err error) {
 	p.uncommitted += m.beyond - m.covered
 }
 
-// commitLoop commits while there is progress, until ctx ends.
-//
-// A commit costs the broker the same however much it covers, and what it does not
-// cover yet a kill repeats: so a quick pipeline commits as often as every tenth
-// of the interval.
+// commitLoop commits once an interval while there is progress, until ctx ends. A group has
+// one coordinator for all of its members, which writes every commit to a log: so it is asked
+// no more often, however quick a pipeline is.
 func (c *Consumer) commitLoop(ctx context.Context) {
-	t := time.NewTicker(c.cfg.Kafka.CommitInterval / ticksAnInterval)
+	t := time.NewTicker(c.cfg.Kafka.CommitInterval)
 	defer t.Stop()
-	var committed int64
-	for round := 1; ; round++ {
+	for {
 		select {
 		case <-t.C:
 		case <-ctx.Done():
 			return
 		}
-		done := c.totals.done.Load()
-		c.commitPace.tick(done, round%ticksAnInterval == 0)
-		if round%ticksAnInterval != 0 && done-committed < manyUncommitted {
-			continue
-		}
-		committed = done
+		c.commitPace.tick(c.totals.done.Load())
 		if err := c.commit(ctx, c.partitions()); err != nil && ctx.Err() == nil {
 			c.log.Warn("commit refused", "err", err)
 		}
 	}
 }
 
-const (
-	ticksAnInterval = 10
-	// manyUncommitted is how many records must have become done for a commit before
-	// its interval is over.
-	manyUncommitted = 1000
-)
-
 // commitPace is how many records have lately become done between two commits.
 type commitPace struct {
-	atTick, atInterval   atomic.Int64 // records done when they began
-	perTick, perInterval atomic.Int64 // the most of late
+	at   atomic.Int64 // records done when the interval began
+	most atomic.Int64 // of late
 }
 
-func (p *commitPace) tick(done int64, interval bool) {
-	note := func(at, most *atomic.Int64) { most.Store(max(done-at.Swap(done), most.Load()*3/4)) }
-	note(&p.atTick, &p.perTick)
-	if interval {
-		note(&p.atInterval, &p.perInterval)
-	}
+func (p *commitPace) tick(done int64) {
+	p.most.Store(max(done-p.at.Swap(done), p.most.Load()*3/4))
 }
 
 // ahead bounds what becomes done until the commit after the next one.
-func (p *commitPace) ahead(done int64) int64 {
-	interval := max(p.perInterval.Load(), done-p.atInterval.Load())
-	tick := max(p.perTick.Load(), done-p.atTick.Load())
-	return 2 * min(interval, manyUncommitted+tick)
-}
+func (p *commitPace) ahead(done int64) int64 { return 2 * max(p.most.Load(), done-p.at.Load()) }
 
 // commit tells the broker how far parts are done. Snapshot, send and apply are
 // one critical section: with two of them interleaved the older snapshot may be

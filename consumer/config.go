@@ -41,7 +41,7 @@ type KafkaConfig struct {
 	InstanceID       string        `yaml:"instance_id" doc:"Static membership: a name unique in the group that is kept over restarts."`
 	RebalanceTimeout time.Duration `yaml:"rebalance_timeout" doc:"How long a member may take to give partitions back."`
 	SessionTimeout   time.Duration `yaml:"session_timeout" doc:"How long a member may be silent before it is taken for dead, and how long it works without an answer of the coordinator. With protocol consumer the broker decides when it is dead: say here what it has."`
-	CommitInterval   time.Duration `yaml:"commit_interval" doc:"How often progress is committed while there is any; up to ten times as often while 1,000 records or more wait for it."`
+	CommitInterval   time.Duration `yaml:"commit_interval" doc:"How often progress is committed while there is any. What became done since then a kill repeats."`
 	TLS              *TLSConfig    `yaml:"tls" doc:"Encrypts the connection. An empty mapping uses the system's roots."`
 	SASL             *SASLConfig   `yaml:"sasl" doc:"Authenticates the connection."`
 }

@@ -75,17 +75,3 @@ func TestWhatHandlersMakeStaysWithinTheBudget(t *testing.T) {
 		l.settled(2, 10_000)
 	})
 }
-
-// A quick pipeline commits before its interval is over: what is not committed a
-// kill repeats.
-func TestAQuickPipelineCommitsEarly(t *testing.T) {
-	inLab(t, 1, func(l *lab) {
-		l.produce(1, 5000, 100)
-		cfg := l.config()
-		cfg.Kafka.CommitInterval = 10 * time.Second
-		m := l.run(cfg, l.to(nil))
-		l.until(5*time.Second, "committed before the interval", func() bool { return l.committed(0) > 0 })
-		m.mustEnd()
-		l.settled(1, 5000)
-	})
-}
