@@ -57,7 +57,6 @@ func (c *Consumer) reconcile(whole bool) {
 	parts := c.partitions()
 	v := c.view(parts)
 	r := decide(v)
-	c.rule(v, r)
 	pause, resume := map[string][]int32{}, map[string][]int32{}
 	var actual map[string]map[int32]bool
 	if whole {
@@ -80,14 +79,17 @@ func (c *Consumer) reconcile(whole bool) {
 			resume[p.topic] = append(resume[p.topic], p.partition)
 		}
 	}
+	// A poll throws away what the client has of paused partitions: so the gate is opened
+	// after they are resumed, and closed before they are paused.
+	if len(resume) > 0 {
+		c.client.ResumeFetchPartitions(resume)
+		c.log.Info("partitions resumed", "partitions", names(resume))
+	}
+	c.rule(v, r)
 	if len(pause) > 0 {
 		c.client.PauseFetchPartitions(pause)
 		crash.At(crash.Paused)
 		c.log.Info("partitions paused", "partitions", names(pause), "reasons", r.reasons)
-	}
-	if len(resume) > 0 {
-		c.client.ResumeFetchPartitions(resume)
-		c.log.Info("partitions resumed", "partitions", names(resume))
 	}
 }
 

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// pausedPoll is how often is polled while all partitions are paused and there is
-// no room: it brings no records, only errors.
+// pausedPoll is how often is polled while all partitions are paused: it brings no
+// records, only errors. While the client has records it is not polled: it would throw
+// away what it has of paused partitions, and fetch that again.
 const pausedPoll = time.Second
 
 // awaitRoom waits until the poll loop may poll and returns how many records it
@@ -22,10 +23,10 @@ func (c *Consumer) awaitRoom(ctx context.Context) int {
 		state, changed := c.gate.state, c.gate.changed
 		left := c.gate.left(&c.heldRecords)
 		c.gate.mu.Unlock()
-		if n := min(room, left); n > 0 && state != StateHold {
+		if n := min(room, left); n > 0 && state == StateOpen {
 			return n
 		}
-		if c.awaitChange(ctx, changed, state == StatePaused) {
+		if c.awaitChange(ctx, changed, state == StatePaused) && c.client.BufferedFetchRecords() == 0 {
 			return 1
 		}
 	}
