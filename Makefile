@@ -8,7 +8,7 @@ MODULES = flow/grpcflow flow/bench bench
 # Its tests run a real Kafka in containers, for a quarter of an hour: make integration.
 CLAIMS = integration/kafkatest
 
-.PHONY: all help build test race lint lint-install generate verify bench sim overload steps proof mutants chaos soak integration model fuzz demo clean
+.PHONY: all help build test race lint lint-install generate verify bench instructions sim overload steps proof mutants chaos soak integration model fuzz demo clean
 
 all: build test lint ## build, test, lint
 
@@ -52,6 +52,9 @@ sim: ## all limiters against all simulated sinks, with the gates of Knee
 
 bench: ## Weir over the raw client, interleaved, with an A/A control
 	$(GO) run ./integration/bench
+
+instructions: ## what the hot path and a whole run execute, as a gate against a baseline; WRITE=1 writes it (needs valgrind)
+	$(GO) run ./integration/instructions $(if $(WRITE),-write) $(if $(RUNS),-runs $(RUNS))
 
 overload: ## servers under ten times their load, with a door and without, as a gate
 	$(GO) run ./integration/overload -gate
