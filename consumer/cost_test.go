@@ -89,29 +89,35 @@ const (
 // next to nothing.
 func (l *lab) fill(n int) {
 	l.Helper()
-	req := kmsg.NewPtrProduceRequest()
-	req.Acks, req.TimeoutMillis = -1, 10_000
-	part := kmsg.ProduceRequestTopicPartition{Records: recordBatch(costBatch)}
+	batch := recordBatch(costBatch, func(i int) int { return i })
 	for i := range n / costBatch {
-		part.Partition = int32(i % costPartitions)
-		req.Topics = []kmsg.ProduceRequestTopic{{
-			Topic: topic, TopicID: l.cluster.TopicInfo(topic).TopicID, Partitions: []kmsg.ProduceRequestTopicPartition{part},
-		}}
-		resp, err := req.RequestWith(l.Context(), l.client)
-		if err == nil {
-			err = kerr.ErrorForCode(resp.Topics[0].Partitions[0].ErrorCode)
-		}
-		if err != nil {
-			l.Fatal(err)
-		}
+		l.put(i%costPartitions, batch)
 	}
 }
 
-// recordBatch is n records as they stand in a partition, each with a key of its own.
-func recordBatch(n int) []byte {
+// put writes a batch as it is.
+func (l *lab) put(partition int, batch []byte) {
+	l.Helper()
+	req := kmsg.NewPtrProduceRequest()
+	req.Acks, req.TimeoutMillis = -1, 10_000
+	req.Topics = []kmsg.ProduceRequestTopic{{
+		Topic: topic, TopicID: l.cluster.TopicInfo(topic).TopicID,
+		Partitions: []kmsg.ProduceRequestTopicPartition{{Partition: int32(partition), Records: batch}},
+	}}
+	resp, err := req.RequestWith(l.Context(), l.client)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.Topics[0].Partitions[0].ErrorCode)
+	}
+	if err != nil {
+		l.Fatal(err)
+	}
+}
+
+// recordBatch is n records as they stand in a partition.
+func recordBatch(n int, key func(i int) int) []byte {
 	var recs []byte
 	for i := range n {
-		r := kmsg.Record{OffsetDelta: int32(i), Key: []byte("k" + strconv.Itoa(i)), Value: make([]byte, costValue)}
+		r := kmsg.Record{OffsetDelta: int32(i), Key: []byte("k" + strconv.Itoa(key(i))), Value: make([]byte, costValue)}
 		r.Length = int32(len(r.AppendTo(nil)) - 1) // an unset length is one byte
 		recs = r.AppendTo(recs)
 	}
