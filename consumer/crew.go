@@ -112,8 +112,9 @@ func (w *crew) next() (p *partition, reserved int64, ok bool) {
 	return p, reserved, true
 }
 
-// firstOutput is what a batch is expected to become while nothing is known: so little
-// that within the default budget as many calls may hang as there are workers.
+// firstOutput is what the batches of as many workers as there are by default are expected
+// to become, each, while nothing is known: so little that within the default budget all of
+// their calls may hang. With more workers it is less in proportion.
 const firstOutput = 64 << 10
 
 // reserve counts what a batch will become before its handler is called: else as many
@@ -121,7 +122,7 @@ const firstOutput = 64 << 10
 func (w *crew) reserve(reserved *int64) bool {
 	made := w.perOutput.Load() * int64(w.size())
 	if made < 0 {
-		made = firstOutput
+		made = firstOutput * defaultWorkers / int64(max(w.most, defaultWorkers))
 	}
 	if w.output > 0 && w.output+made > w.mostOutput() {
 		w.starved = true
