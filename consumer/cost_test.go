@@ -87,11 +87,11 @@ const (
 
 // fill writes n records, a multiple of a batch: the same batch again and again, so that it costs
 // next to nothing.
-func (l *lab) fill(n int) {
+func (l *lab) fill(partitions, n int) {
 	l.Helper()
 	batch := recordBatch(costBatch, func(i int) int { return i })
 	for i := range n / costBatch {
-		l.put(i%costPartitions, batch)
+		l.put(i%partitions, batch)
 	}
 }
 
@@ -142,7 +142,7 @@ func TestACourseTakesEveryRecord(t *testing.T) {
 	for _, c := range courses() {
 		t.Run(c.name, func(t *testing.T) {
 			inLab(t, costPartitions, func(l *lab) {
-				l.fill(n)
+				l.fill(costPartitions, n)
 				c.run(l, n)
 			})
 		})
@@ -154,12 +154,13 @@ type spent struct{ allocs, bytes float64 }
 
 func (a spent) minus(b spent) spent { return spent{a.allocs - b.allocs, a.bytes - b.bytes} }
 
-// spend returns what a course allocates for n records, the broker included.
-func spend(t *testing.T, c course, n int) (s spent) {
+// spend returns what a course allocates for n records of so many partitions, the broker
+// included.
+func spend(t *testing.T, c course, partitions, n int) (s spent) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		inBubble(t, costPartitions, func(l *lab) {
-			l.fill(n)
+		inBubble(t, int32(partitions), func(l *lab) {
+			l.fill(partitions, n)
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			c.run(l, n)
@@ -175,7 +176,7 @@ func spend(t *testing.T, c course, n int) (s spent) {
 func each(t *testing.T, c course) spent {
 	t.Helper()
 	const n = 200_000
-	s := spend(t, c, 2*n).minus(spend(t, c, n))
+	s := spend(t, c, costPartitions, 2*n).minus(spend(t, c, costPartitions, n))
 	return spent{s.allocs / n, s.bytes / n}
 }
 
@@ -199,5 +200,24 @@ func TestARecordAllocatesNextToNothing(t *testing.T) {
 		if added.bytes > 64 {
 			t.Errorf("%s: %.1f bytes added a record, want at most 64", order, added.bytes)
 		}
+	}
+}
+
+// The same where each of many partitions has a batch or two: what is added grows with
+// batches, and not with partitions.
+func TestARecordOfManyPartitionsAllocatesLittle(t *testing.T) {
+	if testing.Short() {
+		t.Skip("for its own run")
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	const partitions, n = 200, 200 * costBatch
+	of := make(map[string]spent)
+	for _, c := range courses() {
+		of[c.name] = spend(t, c, partitions, 2*n).minus(spend(t, c, partitions, n))
+	}
+	got := of["key"].minus(of["raw"]).allocs / n
+	t.Logf("%.4f allocations added a record", got)
+	if got > 0.05 {
+		t.Errorf("%.4f allocations added a record, want at most 0.05", got)
 	}
 }
