@@ -49,6 +49,11 @@ func (k *batches) get(n int, stages []*writeStage) *batch {
 
 // put takes back a batch that nobody knows any more.
 func (k *batches) put(b *batch) {
+	for i := range b.taken {
+		if r := b.taken[i].Item.rec; r != nil {
+			r.Recycle()
+		}
+	}
 	class := bits.Len(uint(cap(b.taken)-1)) - leastKeptBits
 	if class < 0 || class >= len(k) || cap(b.taken) != 1<<(class+leastKeptBits) {
 		return
@@ -185,6 +190,7 @@ func (b *batch) groupEnd(i int) int {
 func cloneRecord(r *kgo.Record) *kgo.Record {
 	buf := make([]byte, 0, len(r.Key)+len(r.Value))
 	c := *r
+	c.Context = nil // it is in nobody's slab
 	c.Key, buf = cloneInto(buf, r.Key)
 	c.Value, _ = cloneInto(buf, r.Value)
 	if len(r.Headers) > 0 {

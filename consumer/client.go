@@ -57,6 +57,7 @@ func (c *Consumer) clientOptions() ([]kgo.Opt, error) {
 		kgo.MaxDecompressBatchBytes(int(c.largestBatch())),
 		kgo.WithLogger(&clientLog{log: c.log, now: c.now}),
 		kgo.WithHooks(&c.fetches, &c.watchdog),
+		kgo.WithPools(&c.slabs),
 	)
 	if k.Protocol == ProtocolConsumer {
 		opts = append(opts, kgo.ServerSideBalancer())

@@ -40,6 +40,7 @@ type Consumer struct {
 	poller    *poller
 	alarm     alarm
 	batches   batches
+	slabs     slabs
 	gate      gate
 	sinkGates sinkGates
 	fetches   fetches

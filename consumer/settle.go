@@ -198,6 +198,9 @@ func (p *partition) recordEnded(b *batch, i int, done bool, s *settled) {
 
 func (p *partition) free(b *batch, i int, s *settled) {
 	size := int64(b.taken[i].Size)
+	if b.plain {
+		b.taken[i].Item.rec.Recycle()
+	}
 	b.taken[i].Item.rec = nil
 	p.held -= size
 	p.records--
