@@ -21,8 +21,9 @@ import (
 //	  crc              4 bytes, CRC-32C of all before
 //
 // Run lengths are uvarints: done, not done, done ... in turn, beginning with not
-// done. Bits are a bitmap, lowest bit first. Either may be deflated. Whichever
-// is smallest is written.
+// done. Bits are a bitmap, lowest bit first. Whichever is smaller is written, and
+// deflated if it is too long otherwise: to deflate it takes longer than all else
+// that is done for a commit, and there are ten commits a second.
 const (
 	magic   = 'W'
 	version = 1
@@ -66,7 +67,7 @@ func (t *Tracker) Map(base int64, limit int, left Map) (metadata string, whole b
 	if len(runs) == 0 {
 		return "", false
 	}
-	if s := encode(base, epoch, runs); len(s) <= limit {
+	if s := encode(base, epoch, runs, limit); len(s) <= limit {
 		return s, all
 	}
 	// The longest prefix that fits. Length grows with the prefix but for the
@@ -75,7 +76,7 @@ func (t *Tracker) Map(base int64, limit int, left Map) (metadata string, whole b
 	best := ""
 	for lo < hi {
 		mid := (lo + hi + 1) / 2
-		if s := encode(base, epoch, runs[:mid]); len(s) <= limit {
+		if s := encode(base, epoch, runs[:mid], limit); len(s) <= limit {
 			lo, best = mid, s
 		} else {
 			hi = mid - 1
@@ -115,7 +116,10 @@ func (t *Tracker) runs(base int64) (rs []run, all bool) {
 	return rs, all
 }
 
-func encode(base int64, epoch int32, runs []run) string {
+// frame is what stands around a body, at most.
+const frame = 3 + 4 + 2*binary.MaxVarintLen64 + 4
+
+func encode(base int64, epoch int32, runs []run, limit int) string {
 	if len(runs) == 0 {
 		return ""
 	}
@@ -124,8 +128,10 @@ func encode(base int64, epoch int32, runs []run) string {
 	if n := (span + 7) / 8; n < int64(len(body)) {
 		enc, body = encBits, encodeBits(base, span, runs)
 	}
-	if small := deflate(body); len(small) < len(body) {
-		enc, body = enc|deflated, small
+	if base64.RawURLEncoding.EncodedLen(frame+len(body)) > limit {
+		if small := deflate(body); len(small) < len(body) {
+			enc, body = enc|deflated, small
+		}
 	}
 	b := []byte{magic, version, enc}
 	b = binary.BigEndian.AppendUint32(b, uint32(epoch))
