@@ -271,6 +271,9 @@ func (s *Scheduler[T]) pop(q *queue) {
 	}
 	s.nodes[n] = node[T]{next: s.free}
 	s.free = n
+	if s.queued == 0 { // in order again: the list of free ones leads all over memory
+		s.nodes, s.free = s.nodes[:0], none
+	}
 }
 
 func (s *Scheduler[T]) enqueue(l int32) {
