@@ -50,6 +50,9 @@ func (k *batches) get(n int, stages []*writeStage) *batch {
 // put takes back a batch that nobody knows any more.
 func (k *batches) put(b *batch) {
 	for i := range b.taken {
+		if b.part.keyed && i%nearby == 0 {
+			b.touch(i)
+		}
 		if r := b.taken[i].Item.rec; r != nil {
 			r.Recycle()
 		}
@@ -93,6 +96,7 @@ type batch struct {
 	even    *out  // where each record has its one message, if that is so
 	rejects []rejected
 	after   *handover // records of the same lane in another batch, which go first
+	touched int64     // keeps touch from being optimised away
 }
 
 // recordState is what is known of one taken record.
@@ -143,6 +147,10 @@ func (o *out) seal() {
 	if o.ends = o.ends[:0]; len(o.recs) > 0 && cap(o.ends) == 0 {
 		o.ends = make([]int32, 0, len(o.batch.groups))
 	}
+	if len(o.batch.groups) == 1 && len(o.recs) > 0 {
+		o.ends = append(o.ends, int32(len(o.recs)))
+		return
+	}
 	for i := 1; i <= len(o.recs); i++ {
 		if i == len(o.recs) || o.batch.states[o.recs[i]].group != o.batch.states[o.recs[i-1]].group {
 			o.ends = append(o.ends, int32(i))
@@ -153,7 +161,7 @@ func (o *out) seal() {
 // begin prepares a batch for its records, which stand in taken.
 func (b *batch) begin(p *partition, attempt int32) {
 	b.part, b.gen, b.slot, b.plain, b.even = p, p.gen, b.taken[0].Slot, true, nil
-	b.states, b.groups = b.states[:0], b.groups[:0]
+	b.states, b.groups = b.states[:len(b.taken)], b.groups[:0]
 	if p.keyed && cap(b.groups) == 0 { // nearly every record is in a lane of its own
 		b.groups = make([]group, 0, cap(b.taken))
 	}
@@ -162,7 +170,7 @@ func (b *batch) begin(p *partition, attempt int32) {
 		if n := len(b.groups); n == 0 || l < 0 || b.groups[n-1].lane != l {
 			b.groups = append(b.groups, group{lane: l})
 		}
-		b.states = append(b.states, recordState{group: int32(len(b.groups) - 1), attempt: 1})
+		b.states[i] = recordState{group: int32(len(b.groups) - 1), attempt: 1}
 	}
 	b.states[0].attempt = attempt
 	b.left = len(b.groups) + 1

@@ -46,8 +46,7 @@ type hand struct {
 
 	reserved int64 // bytes that the batch is expected to become; the watch's while it is handled
 
-	taken   []lane.Taken[item] // scratch
-	touched int64              // keeps lookAhead from being optimised away
+	taken []lane.Taken[item] // scratch
 }
 
 func newHand(c *Consumer) *hand {
@@ -65,13 +64,11 @@ func (h *hand) take(m sink.Message) {
 			return
 		}
 	}
-	tail := append(h.tails[stage.index], m)
-	h.tails[stage.index] = tail
-	kept := &tail[len(tail)-1]
-	kept.Source = sink.Position{Topic: h.rec.Topic, Partition: h.rec.Partition, Offset: h.rec.Offset, Index: h.emitted}
+	m.Source = sink.Position{Topic: h.rec.Topic, Partition: h.rec.Partition, Offset: h.rec.Offset, Index: h.emitted}
 	if m.Timestamp.IsZero() {
-		kept.Timestamp = h.rec.Timestamp
+		m.Timestamp = h.rec.Timestamp
 	}
+	h.tails[stage.index] = append(h.tails[stage.index], m)
 	h.emitted++
 }
 
@@ -123,7 +120,7 @@ func (h *hand) handle(b *batch) *batch {
 	defer func() { timed.end() }()
 	for h.at = 0; h.at < len(h.b.taken); h.at++ {
 		if b.part.keyed && h.at%nearby == 0 {
-			h.lookAhead()
+			h.b.touch(h.at)
 		}
 		h.set()
 		if timed == nil || timed.used() {
@@ -186,16 +183,17 @@ func (h *hand) buries(at sink.Position, err error) bool {
 	return h.c.buries(&h.c.rejections, at, "handler", err)
 }
 
-// nearby is how many records lookAhead reads.
+// nearby is how many records touch reads.
 const nearby = 16
 
-// lookAhead reads a little of each of the next records. In key order they lie
+// touch reads a little of each of the records from at on. In key order they lie
 // all over memory: read one after the other like this their cache misses
 // overlap, which made quick handlers in key order a sixth faster.
-func (h *hand) lookAhead() {
-	for _, t := range h.b.taken[h.at:min(h.at+nearby, len(h.b.taken))] {
-		r := t.Item.rec
-		h.touched += r.Offset + int64(len(r.Key)+len(r.Headers))
+func (b *batch) touch(at int) {
+	for _, t := range b.taken[at:min(at+nearby, len(b.taken))] {
+		if r := t.Item.rec; r != nil {
+			b.touched += r.Offset + int64(len(r.Key)+len(r.Headers)) + int64(r.Partition)
+		}
 	}
 }
 
@@ -203,12 +201,12 @@ func (h *hand) lookAhead() {
 func (h *hand) set() {
 	r := h.b.taken[h.at].Item.rec
 	h.emitted, h.err = 0, nil
-	h.rec = handlers.Record{
-		Topic: h.b.part.topic, Partition: h.b.part.partition, Offset: r.Offset, Key: r.Key, Value: r.Value,
-		Timestamp: r.Timestamp, Attempt: int(h.b.states[h.at].attempt),
-	}
+	rec := &h.rec // field by field: a whole one is made elsewhere and copied
+	rec.Topic, rec.Partition, rec.Offset = h.b.part.topic, h.b.part.partition, r.Offset
+	rec.Key, rec.Value, rec.Headers = r.Key, r.Value, nil
+	rec.Timestamp, rec.Attempt = r.Timestamp, int(h.b.states[h.at].attempt)
 	if len(r.Headers) > 0 {
-		h.rec.Headers = headersOf(r)
+		rec.Headers = headersOf(r)
 	}
 }
 

@@ -3,6 +3,8 @@ package consumer
 import (
 	"slices"
 	"time"
+
+	"github.com/weir-kafka/weir/consumer/internal/lane"
 )
 
 // settled is what changed when records became terminal, to be told to the rest
@@ -41,9 +43,7 @@ func (p *partition) ack(o *out, from, to int) (s settled) {
 func (p *partition) batchEnded(b *batch, s *settled) {
 	n := int64(len(b.taken))
 	if b.gen == p.gen && p.life <= draining {
-		for i := range b.taken {
-			p.tracker.Done(b.taken[i].Item.seq)
-		}
+		p.runsDone(b.taken)
 		p.uncommitted += n
 		s.done += n
 	}
@@ -59,6 +59,16 @@ func (p *partition) batchEnded(b *batch, s *settled) {
 	}
 	for g := range b.groups {
 		p.groupEnded(b, &b.groups[g], s)
+	}
+}
+
+// runsDone marks records as done, those at once that were dispatched one after the other.
+func (p *partition) runsDone(taken []lane.Taken[item]) {
+	for from, to := 0, 1; to <= len(taken); to++ {
+		if seq := taken[from].Item.seq; to == len(taken) || taken[to].Item.seq != seq+uint64(to-from) {
+			p.tracker.DoneRun(seq, to-from)
+			from = to
+		}
 	}
 }
 
@@ -90,10 +100,18 @@ func (p *partition) handled(b *batch, extra int64) (s settled) {
 	p.held += extra
 	s.bytes -= extra
 	s.made += extra
+	even := b.plain // and each record became one message
 	for i := range b.states {
-		if b.states[i].handled {
-			b.groups[b.states[i].group].left++
+		st := &b.states[i]
+		if st.handled {
+			b.groups[st.group].left++
 		}
+		even = even && st.wait == 1
+	}
+	if even {
+		b.findEven()
+		s.ready = p.hasWork()
+		return s
 	}
 	for i := range b.states {
 		if st := &b.states[i]; st.handled && st.wait == 0 {
@@ -104,9 +122,6 @@ func (p *partition) handled(b *batch, extra int64) (s settled) {
 		if b.groups[g].left == 0 && b.groups[g].redo != nil {
 			p.groupEnded(b, &b.groups[g], &s)
 		}
-	}
-	if b.plain {
-		b.findEven()
 	}
 	s.ready = p.hasWork()
 	return s
@@ -121,23 +136,13 @@ func (p *partition) grow(b *batch, bytes int64) settled {
 	return settled{bytes: -bytes, made: bytes}
 }
 
-// findEven looks for the out that has one message of every record.
+// findEven looks for the out that has the messages of all records, of which each
+// has one.
 func (b *batch) findEven() {
 	for i := range b.outs {
-		o := &b.outs[i]
-		if len(o.msgs) == 0 {
-			continue
+		if len(b.outs[i].msgs) == len(b.taken) {
+			b.even = &b.outs[i]
 		}
-		if len(o.msgs) != len(b.taken) {
-			return
-		}
-		for k := range o.recs {
-			if int(o.recs[k]) != k || b.states[k].wait != 1 {
-				return
-			}
-		}
-		b.even = o
-		return
 	}
 }
 

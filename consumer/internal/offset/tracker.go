@@ -68,6 +68,22 @@ func (t *Tracker) Done(seq uint64) bool {
 	return true
 }
 
+// DoneRun marks n records from seq on, as n calls of [Tracker.Done] would.
+func (t *Tracker) DoneRun(seq uint64, n int) {
+	from, to := max(seq, t.base), min(seq+uint64(n), t.next)
+	for s := from; s < to; {
+		w, shift := t.word(s), s%wordBits
+		run := min(wordBits-shift, to-s)
+		mask := ^uint64(0) >> (wordBits - run) << shift
+		t.ahead += bits.OnesCount64(mask &^ *w)
+		*w |= mask
+		s += run
+	}
+	if from < to && from == t.base {
+		t.advance()
+	}
+}
+
 // advance moves the watermark over what is contiguously done, a word at a time.
 func (t *Tracker) advance() {
 	for t.base < t.next {

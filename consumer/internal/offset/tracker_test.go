@@ -150,6 +150,7 @@ func TestTrackerKnowsNothingAtFirst(t *testing.T) {
 func FuzzTracker(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 129, 128, 130})
 	f.Add([]byte("a long run of pushes \x80\x81\x90\xa0\xff and dones"))
+	f.Add([]byte("and of runs that are done \x8b\xc8\xaf\x81\x8f\xff\xe9\x88 beyond the last"))
 	f.Fuzz(func(t *testing.T, steps []byte) {
 		tr, want := NewTracker(), new(naive)
 		at, epoch := int64(0), int32(0)
@@ -165,8 +166,12 @@ func FuzzTracker(f *testing.F) {
 				continue
 			}
 			k := int(s&127) * len(want.done) / 128
-			for j := k; j < min(k+1+int(s&7)*20, len(want.done)); j++ {
-				if tr.Done(uint64(j)) == want.done[j] {
+			end := k + 1 + int(s&7)*20 // may lie behind the last
+			if s&8 != 0 {
+				tr.DoneRun(uint64(k), end-k)
+			}
+			for j := k; j < min(end, len(want.done)); j++ {
+				if s&8 == 0 && tr.Done(uint64(j)) == want.done[j] {
 					t.Fatalf("Done(%d) = %t", j, !want.done[j])
 				}
 				want.done[j] = true
