@@ -17,12 +17,12 @@ import (
 // to the collector. The bytes of keys, values and headers are never used again.
 type slabs [(mostSlabBits - leastSlabBits + 1) * slabSteps]sync.Pool
 
-// Slabs of 9 to 131,072 records are kept, by a size that is at most a quarter
+// Slabs of 9 to 131,072 records are kept, by a size that is at most an eighth
 // larger. Smaller and larger ones are made anew.
 const (
 	leastSlabBits = 4
 	mostSlabBits  = 17
-	slabSteps     = 4
+	slabSteps     = 8
 )
 
 var _ kgo.PoolRecords = (*slabs)(nil)

@@ -17,7 +17,7 @@ func TestASlabIsLargeEnoughAndComesBackToItsPlace(t *testing.T) {
 	last := -1
 	for n := range 1<<mostSlabBits + 2 {
 		class, size, ok := slabClass(n)
-		if size < n || ok && size > n+n/2 {
+		if size < n || ok && size > n+n/8 {
 			t.Fatalf("for %d records a slab of %d", n, size)
 		}
 		if !ok {
