@@ -161,7 +161,7 @@ func look(count *counter) moment {
 }
 
 func (o *options) print(size int, results map[string][]result) {
-	fmt.Printf("\n%d B\n%-10s %12s %12s %14s %28s %14s\n", size, "", "records/s", "CPU/record", "allocs/record", "of raw (least, most)", "allocs added")
+	fmt.Printf("\n%d B\n%-10s %12s %12s %14s %28s %12s %14s\n", size, "", "records/s", "CPU/record", "allocs/record", "of raw (least, most)", "CPU added", "allocs added")
 	base := results["raw"]
 	for _, s := range subjects() {
 		rs := results[s.name]
@@ -179,7 +179,8 @@ func (o *options) print(size int, results map[string][]result) {
 				least, most = min(least, ratio(i)), max(most, ratio(i))
 			}
 			added := median(rs, func(i int) float64 { return rs[i].allocs - base[i].allocs })
-			fmt.Printf(" %14.2f (%.2f, %.2f) %14.4f", median(rs, ratio), least, most, added)
+			addedCPU := median(rs, func(i int) float64 { return float64(rs[i].cpu - base[i].cpu) })
+			fmt.Printf(" %14.2f (%.2f, %.2f) %12s %14.4f", median(rs, ratio), least, most, time.Duration(addedCPU), added)
 		}
 		fmt.Println()
 	}
