@@ -67,7 +67,8 @@ func (t *Tracker) Map(base int64, limit int, left Map) (metadata string, whole b
 	if len(runs) == 0 {
 		return "", false
 	}
-	if s := encode(base, epoch, runs, limit); len(s) <= limit {
+	var d deflater
+	if s := encode(base, epoch, runs, limit, &d); len(s) <= limit {
 		return s, all
 	}
 	// The longest prefix that fits. Length grows with the prefix but for the
@@ -76,7 +77,7 @@ func (t *Tracker) Map(base int64, limit int, left Map) (metadata string, whole b
 	best := ""
 	for lo < hi {
 		mid := (lo + hi + 1) / 2
-		if s := encode(base, epoch, runs[:mid], limit); len(s) <= limit {
+		if s := encode(base, epoch, runs[:mid], limit, &d); len(s) <= limit {
 			lo, best = mid, s
 		} else {
 			hi = mid - 1
@@ -119,7 +120,7 @@ func (t *Tracker) runs(base int64) (rs []run, all bool) {
 // frame is what stands around a body, at most.
 const frame = 3 + 4 + 2*binary.MaxVarintLen64 + 4
 
-func encode(base int64, epoch int32, runs []run, limit int) string {
+func encode(base int64, epoch int32, runs []run, limit int, d *deflater) string {
 	if len(runs) == 0 {
 		return ""
 	}
@@ -129,7 +130,7 @@ func encode(base int64, epoch int32, runs []run, limit int) string {
 		enc, body = encBits, encodeBits(base, span, runs)
 	}
 	if base64.RawURLEncoding.EncodedLen(frame+len(body)) > limit {
-		if small := deflate(body); len(small) < len(body) {
+		if small := d.deflate(body); len(small) < len(body) {
 			enc, body = enc|deflated, small
 		}
 	}
@@ -163,16 +164,20 @@ func encodeBits(base, span int64, runs []run) []byte {
 	return b
 }
 
-func deflate(b []byte) []byte {
+// deflater compresses one body after the other in the same memory: that takes most of
+// a megabyte.
+type deflater struct{ w *flate.Writer }
+
+func (d *deflater) deflate(b []byte) []byte {
 	if len(b) < 64 {
 		return b
 	}
-	var buf bytes.Buffer
-	w, err := flate.NewWriter(&buf, flate.BestCompression)
-	if err != nil {
-		return b
+	if d.w == nil {
+		d.w, _ = flate.NewWriter(nil, flate.BestCompression) // the level is one that there is
 	}
-	if _, err = w.Write(b); err != nil || w.Close() != nil {
+	var buf bytes.Buffer
+	d.w.Reset(&buf)
+	if _, err := d.w.Write(b); err != nil || d.w.Close() != nil {
 		return b
 	}
 	return buf.Bytes()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 )
 
@@ -154,7 +155,7 @@ func TestHostileMapsAreRefusedCheaply(t *testing.T) {
 		"bits too short": sealed(encBits, 0, 100, []byte{1}),
 		"no bit set":     sealed(encBits, 0, 8, []byte{0}),
 		"unknown":        sealed(9, 0, 10, []byte{1, 1}),
-		"deflate bomb":   sealed(encBits|deflated, 0, maxSpan, deflate(huge)),
+		"deflate bomb":   sealed(encBits|deflated, 0, maxSpan, new(deflater).deflate(huge)),
 		"not deflated":   sealed(encBits|deflated, 0, 10, []byte{1, 2, 3}),
 	} {
 		if _, err := ParseMap(text, 0); !errors.Is(err, ErrMap) && !errors.Is(err, ErrForeign) {
@@ -219,5 +220,32 @@ func checkAfter(t *testing.T, m *Map, committed int64, noise []byte) {
 				t.Fatalf("%d are left in another log", other.Count())
 			}
 		}
+	}
+}
+
+func TestMapsThatDoNotFitTakeOneCompressor(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	tr := tracked(0, 100_000, func(int) bool { return rng.IntN(2) == 0 })
+	if text, whole := tr.Map(0, MetadataLimit, Map{}); whole || text == "" {
+		t.Fatalf("got %d characters, whole: %t, want a part", len(text), whole)
+	}
+	const maps = 3
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range maps {
+		tr.Map(0, MetadataLimit, Map{})
+	}
+	runtime.ReadMemStats(&after)
+	if got, want := (after.TotalAlloc-before.TotalAlloc)/maps, uint64(8<<20); got > want {
+		t.Errorf("a map allocates %d B, want at most %d", got, want)
+	}
+}
+
+func BenchmarkMapThatDoesNotFit(b *testing.B) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	tr := tracked(0, 100_000, func(int) bool { return rng.IntN(2) == 0 })
+	b.ReportAllocs()
+	for range b.N {
+		tr.Map(0, MetadataLimit, Map{})
 	}
 }
