@@ -103,7 +103,9 @@ func WithClientOptions(opts ...kgo.Opt) Option {
 func WithNow(now func() time.Time) Option { return func(c *Consumer) { c.now = now } }
 
 // WithHandlers sets how many handler calls may run at the same time, 512 by
-// default. So many run only when the handler waits for something.
+// default. So many run only when the handler waits for something. Each that waits
+// takes 6 to 7 KiB beside the memory budget, and what the handler itself needs; in
+// order key there are no more of them than lanes, 4,096 a partition and 256 of many.
 func WithHandlers(n int) Option { return func(c *Consumer) { c.workers = n } }
 
 // New checks cfg and builds a consumer. It connects to nothing. All problems of

@@ -62,7 +62,7 @@ func newScopes(t *testing.T, both bool) func() *scope {
 	t.Helper()
 	c := &Consumer{now: time.Now, laneMode: lane.Keyed}
 	c.seed, c.stages = maphash.MakeSeed(), []*writeStage{{}}
-	p := newPartition(context.Background(), c, tp{"in", 0})
+	p := newPartition(context.Background(), c, tp{"in", 0}, 1)
 	var keys [scopeKeys][]byte
 	used := map[uint32]bool{}
 	for i, n := 0, 0; n < scopeKeys; i++ {
@@ -91,7 +91,7 @@ func (s *scope) failf(format string, args ...any) {
 
 // assign begins a session where the group's commit says.
 func (s *scope) assign() {
-	p := newPartition(context.Background(), s.c, tp{"in", 0})
+	p := newPartition(context.Background(), s.c, tp{"in", 0}, 1)
 	p.lanes = lane.New[item](lane.Keyed, 4)
 	p.committed, p.sentMap = s.committed, s.metadata
 	if s.metadata != "" {

@@ -40,7 +40,7 @@ func TestWhatEarlierOwnersDidIsHandedOn(t *testing.T) {
 		"the log is another": {epoch: 6, want: 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPartition(context.Background(), &Consumer{now: time.Now, laneMode: lane.Keyed}, tp{"in", 0})
+			p := newPartition(context.Background(), &Consumer{now: time.Now, laneMode: lane.Keyed}, tp{"in", 0}, 1)
 			p.committed, p.skip = 0, doneBeyond(t, 0, 10, 5)
 			p.push(records(0, 2, tt.epoch), 10)
 			p.tracker.Done(0)

@@ -16,7 +16,7 @@ func TestLateAcknowledgementsOfAnotherLogMarkNothing(t *testing.T) {
 	for name, step := range map[string]int{"all at once": 4, "one by one": 1} {
 		t.Run(name, func(t *testing.T) {
 			c := &Consumer{now: time.Now, laneMode: lane.Keyed, stages: []*writeStage{{}}}
-			p := newPartition(context.Background(), c, tp{"in", 0})
+			p := newPartition(context.Background(), c, tp{"in", 0}, 1)
 			p.push(records(0, 4, 1), 4)
 			b, _ := p.take(newHand(c), 4, 1<<20)
 			o := &b.outs[0]
@@ -48,7 +48,7 @@ func TestLateAcknowledgementsOfAnotherLogMarkNothing(t *testing.T) {
 // What an earlier owner did is done in the log in which it did it, and in no other.
 func TestACompletionMapEndsWithItsLog(t *testing.T) {
 	c := &Consumer{now: time.Now, laneMode: lane.Keyed}
-	earlier := newPartition(context.Background(), c, tp{"in", 0})
+	earlier := newPartition(context.Background(), c, tp{"in", 0}, 1)
 	earlier.push(records(0, 4, 1), 4)
 	earlier.tracker.Done(0)
 	earlier.tracker.Done(2)
@@ -57,7 +57,7 @@ func TestACompletionMapEndsWithItsLog(t *testing.T) {
 		t.Fatalf("mark %+v, want one with a map", said)
 	}
 	for epoch, want := range map[int32]int{1: 1, 2: 0} {
-		p := newPartition(context.Background(), c, tp{"in", 0})
+		p := newPartition(context.Background(), c, tp{"in", 0}, 1)
 		var err error
 		if p.skip, err = offset.ParseMap(said.metadata, said.next); err != nil {
 			t.Fatal(err)

@@ -3,6 +3,7 @@ package consumer
 import (
 	"context"
 	"hash/maphash"
+	"math/bits"
 	"sync"
 	"time"
 
@@ -79,19 +80,33 @@ type partition struct {
 	offered bool // in the crew's queue; guarded by the crew's mu
 }
 
-func newPartition(ctx context.Context, c *Consumer, id tp) *partition {
+// newPartition makes one of so many partitions.
+func newPartition(ctx context.Context, c *Consumer, id tp, partitions int) *partition {
 	p := &partition{
 		tp: id, now: c.now, seed: c.seed, keyed: c.laneMode == lane.Keyed, tracker: offset.NewTracker(),
-		tenants: c.tenants, lanes: c.tenants.lanes(c.laneMode), committed: -1, commitEpoch: -1, begin: -1, floor: -1, end: -1,
+		tenants: c.tenants, lanes: c.tenants.lanes(c.laneMode, partitions), committed: -1, commitEpoch: -1, begin: -1, floor: -1, end: -1,
 		drained: make(chan struct{}), state: StateOpen, mapWhole: true,
 	}
 	p.ctx, p.cancel = context.WithCancel(ctx)
 	return p
 }
 
-// laneBits: 4,096 lanes a partition keep collisions near 2 % with 100 keys in
-// flight in each; the table costs 48 KiB, and only while records are queued.
-const laneBits = 12
+const (
+	// mostLaneBits: 4,096 lanes a partition keep collisions near 2 % with 100 keys in
+	// flight in each; the table costs 64 KiB, and only while records are queued.
+	mostLaneBits = 12
+	// Of many partitions each has fewer in flight and needs fewer lanes. All their tables
+	// together stay within 4 MiB: else every record is a cache miss or two, and the
+	// tables outgrow what they hold.
+	allLaneBits   = 18
+	leastLaneBits = 8
+)
+
+// laneBits returns how many lanes each of so many partitions has, as a power of two.
+func laneBits(partitions int) uint {
+	each := allLaneBits - bits.Len(uint(max(partitions-1, 0)))
+	return uint(min(max(each, leastLaneBits), mostLaneBits))
+}
 
 // pushed is what a push did.
 type pushed struct {

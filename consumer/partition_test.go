@@ -25,7 +25,7 @@ func records(offset int64, n int, epoch int32) []*kgo.Record {
 // The broker here can not cut its log under a consumer, so this is told to the
 // partition.
 func TestTheLagOfACutLogCountsToItsNewEnd(t *testing.T) {
-	p := newPartition(context.Background(), &Consumer{now: time.Now, laneMode: lane.Keyed}, tp{"in", 0})
+	p := newPartition(context.Background(), &Consumer{now: time.Now, laneMode: lane.Keyed}, tp{"in", 0}, 1)
 	p.push(records(0, 100, 1), 100)
 	if r := p.push(records(40, 5, 2), 45); !r.reset {
 		t.Fatal("a later epoch at an earlier offset is no reset")
@@ -44,7 +44,7 @@ func TestAPartitionThatIsNotOursMarksAndTakesNothing(t *testing.T) {
 		"gone": func(p *partition) { p.gone = true },
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPartition(context.Background(), &Consumer{now: time.Now, laneMode: lane.Keyed}, tp{"in", 0})
+			p := newPartition(context.Background(), &Consumer{now: time.Now, laneMode: lane.Keyed}, tp{"in", 0}, 1)
 			p.push(records(0, 10, 1), 10)
 			p.tracker.Done(0)
 			if m, ok := p.mark(); !ok || m.next != 1 {
@@ -56,7 +56,7 @@ func TestAPartitionThatIsNotOursMarksAndTakesNothing(t *testing.T) {
 			}
 		})
 	}
-	p := newPartition(context.Background(), &Consumer{now: time.Now, laneMode: lane.Keyed}, tp{"in", 0})
+	p := newPartition(context.Background(), &Consumer{now: time.Now, laneMode: lane.Keyed}, tp{"in", 0}, 1)
 	p.startDrain()
 	if r := p.push(records(0, 10, 1), 10); r.dropped != 10 || r.records != 0 {
 		t.Errorf("draining: took %d records and dropped %d, want 0 and 10", r.records, r.dropped)
@@ -67,7 +67,7 @@ func TestAPartitionThatIsNotOursMarksAndTakesNothing(t *testing.T) {
 // not go on meanwhile. Here the commit is the test, which ends after them.
 func TestALossEndsEffectsBeforeItWaitsForACommit(t *testing.T) {
 	c := &Consumer{now: time.Now, laneMode: lane.Keyed, log: slog.New(slog.DiscardHandler), commitMu: make(turn, 1), parts: map[tp]*partition{}}
-	p := newPartition(context.Background(), c, tp{"in", 0})
+	p := newPartition(context.Background(), c, tp{"in", 0}, 1)
 	c.parts[p.tp] = p
 	c.commitMu.Lock()
 	returned := make(chan struct{})
@@ -89,7 +89,7 @@ func TestALossEndsEffectsBeforeItWaitsForACommit(t *testing.T) {
 // topics by their id.
 func TestAnAnswerThatNamesNoTopicCounts(t *testing.T) {
 	c := &Consumer{now: time.Now, laneMode: lane.Keyed}
-	p := newPartition(context.Background(), c, tp{"in", 0})
+	p := newPartition(context.Background(), c, tp{"in", 0}, 1)
 	p.push(records(0, 10, 1), 10)
 	p.tracker.Done(0)
 	m, _ := p.mark()
@@ -114,7 +114,7 @@ func TestAnAnswerThatNamesNoTopicCounts(t *testing.T) {
 
 // A partition starts where it was first found to, in this log and in no other.
 func TestAStartIsDecidedOnce(t *testing.T) {
-	p := newPartition(context.Background(), &Consumer{now: time.Now, laneMode: lane.Keyed}, tp{"in", 0})
+	p := newPartition(context.Background(), &Consumer{now: time.Now, laneMode: lane.Keyed}, tp{"in", 0}, 1)
 	if _, ok := p.mark(); ok {
 		t.Error("there is something to commit of what starts nobody knows where, want nothing")
 	}
@@ -132,7 +132,7 @@ func TestAStartIsDecidedOnce(t *testing.T) {
 
 // An answer may come after the log has become another one, or after a fetch that told more.
 func TestAnEndThatIsOldIsNotLearned(t *testing.T) {
-	p := newPartition(context.Background(), &Consumer{now: time.Now, laneMode: lane.Keyed}, tp{"in", 0})
+	p := newPartition(context.Background(), &Consumer{now: time.Now, laneMode: lane.Keyed}, tp{"in", 0}, 1)
 	gen, blind := p.isBlind()
 	if !blind {
 		t.Error("nobody asks for the end of a log of which nothing was fetched")
@@ -167,7 +167,7 @@ func TestWhatIsCommittedIsNotTakenAgain(t *testing.T) {
 		"a log without epochs":      {committed: 5, now: -1, end: 20, taken: 20, reset: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPartition(context.Background(), &Consumer{now: time.Now, laneMode: lane.Keyed}, tp{"in", 0})
+			p := newPartition(context.Background(), &Consumer{now: time.Now, laneMode: lane.Keyed}, tp{"in", 0}, 1)
 			p.committed, p.commitEpoch = 7, tt.committed
 			r := p.push(records(0, 20, tt.now), tt.end)
 			if int(r.records) != tt.taken || r.dropped != tt.dropped || r.reset != tt.reset {
@@ -183,7 +183,7 @@ func TestWhatIsCommittedIsNotTakenAgain(t *testing.T) {
 // The first record after the commit is in work, and those behind it are done: the commit
 // stays where it is with a map, and so does the epoch that came with it.
 func TestACommitThatStaysKeepsItsEpoch(t *testing.T) {
-	p := newPartition(context.Background(), &Consumer{now: time.Now, laneMode: lane.Keyed}, tp{"in", 0})
+	p := newPartition(context.Background(), &Consumer{now: time.Now, laneMode: lane.Keyed}, tp{"in", 0}, 1)
 	p.committed, p.commitEpoch = 7, 4
 	p.push(records(7, 3, 5), 10)
 	p.tracker.Done(1)

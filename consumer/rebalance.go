@@ -27,13 +27,17 @@ func (c *Consumer) assigned(_ context.Context, _ *kgo.Client, m map[string][]int
 	c.poller.barrier()
 	c.client.ResumeFetchPartitions(m) // the client remembers pauses of an earlier epoch
 	c.mu.Lock()
+	partitions := len(c.parts)
+	for _, ps := range m {
+		partitions += len(ps)
+	}
 	for topic, ps := range m {
 		for _, n := range ps {
 			id := tp{topic, n}
 			if old := c.parts[id]; old != nil {
 				c.end(lost, old)
 			}
-			c.parts[id] = newPartition(c.work, c, id)
+			c.parts[id] = newPartition(c.work, c, id, partitions)
 		}
 	}
 	c.mu.Unlock()

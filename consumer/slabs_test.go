@@ -103,7 +103,7 @@ func TestASlabComesBackWithItsLastRecordAndOnlyIfAllSimplyBecameDone(t *testing.
 			t.Parallel()
 			c, pool := &Consumer{now: time.Now, laneMode: lane.Free}, new(lent)
 			c.stages = []*writeStage{{c: c}}
-			p, h := newPartition(context.Background(), c, tp{"in", 0}), newHand(c)
+			p, h := newPartition(context.Background(), c, tp{"in", 0}, 1), newHand(c)
 			recs := fetched(t, pool, 100)
 			p.push(recs, 100)
 			for left := 100; left > 0; left -= step.first {

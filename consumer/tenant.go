@@ -81,10 +81,10 @@ func newTenants(cfg TenantConfig, of func(*handlers.Record) string, now func() t
 	}
 }
 
-// lanes returns the scheduler of a partition.
-func (t *tenants) lanes(mode lane.Mode) *lane.Scheduler[item] {
+// lanes returns the scheduler of one of so many partitions.
+func (t *tenants) lanes(mode lane.Mode, partitions int) *lane.Scheduler[item] {
 	if t == nil {
-		return lane.New[item](mode, laneBits)
+		return lane.New[item](mode, laneBits(partitions))
 	}
 	return lane.NewSlots[item](mode, t)
 }
