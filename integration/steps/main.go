@@ -28,6 +28,7 @@ import (
 
 	"github.com/weir-kafka/weir/consumer"
 	"github.com/weir-kafka/weir/flow"
+	"github.com/weir-kafka/weir/integration/pool"
 	"github.com/weir-kafka/weir/sink"
 	sinkhttp "github.com/weir-kafka/weir/sink/http"
 )
@@ -50,9 +51,9 @@ func plans() []plan {
 	const servers, mean = 40, 20 * time.Millisecond
 	return []plan{
 		steps(servers, mean),
-		outage("hang", servers, mean, time.Minute, way{frozen: true}),
-		outage("no answer", servers, mean, time.Minute, way{lost: true}),
-		outage("503", servers, mean, time.Minute, way{refuse: 2 * time.Second}),
+		outage("hang", servers, mean, time.Minute, pool.Way{Frozen: true}),
+		outage("no answer", servers, mean, time.Minute, pool.Way{Lost: true}),
+		outage("503", servers, mean, time.Minute, pool.Way{Refuse: 2 * time.Second}),
 	}
 }
 
@@ -91,7 +92,7 @@ func overSockets(ctx context.Context, pl plan) ([]result, error) {
 		return nil, err
 	}
 	defer c.Close()
-	p := newPool(pl.servers, pl.mean)
+	p := pool.New(pl.servers, pl.mean)
 	s, end, err := service(ctx, p)
 	if err != nil {
 		return nil, err
@@ -106,17 +107,12 @@ func overSockets(ctx context.Context, pl plan) ([]result, error) {
 }
 
 // service puts p behind HTTP, and returns a sink that calls it.
-func service(ctx context.Context, p *pool) (s sink.Sink, end func(), err error) {
+func service(ctx context.Context, p *pool.Pool) (s sink.Sink, end func(), err error) {
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, nil, err
 	}
-	srv := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if after, _ := p.call(r.Context()); after > 0 {
-			w.Header().Set("Retry-After", strconv.Itoa(int(after.Seconds())))
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-	})}
+	srv := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: p}
 	go func() { _ = srv.Serve(ln) }()
 	cfg := sinkhttp.DefaultConfig()
 	cfg.URL = "http://" + ln.Addr().String()
@@ -125,12 +121,12 @@ func service(ctx context.Context, p *pool) (s sink.Sink, end func(), err error) 
 }
 
 // direct is a sink that calls p without a network.
-type direct struct{ *pool }
+type direct struct{ *pool.Pool }
 
 func (direct) Limits() sink.Limits { return sink.Limits{Messages: 1} }
 
 func (d direct) Write(ctx context.Context, _ []sink.Message) error {
-	after, err := d.call(ctx)
+	after, err := d.Call(ctx)
 	if after > 0 {
 		return flow.Overloaded(errBusy, after)
 	}

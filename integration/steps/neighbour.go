@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"time"
+
+	"github.com/weir-kafka/weir/integration/pool"
 )
 
 // neighbourGoodput is the least of what it does alone that a pipeline must do
@@ -37,10 +39,10 @@ func beside(ctx context.Context, hung bool, pl plan, lasts time.Duration) (perSe
 		return 0, err
 	}
 	defer c.Close()
-	pools := []*pool{newPool(pl.servers, pl.mean)}
+	pools := []*pool.Pool{pool.New(pl.servers, pl.mean)}
 	if hung {
-		pools = append(pools, newPool(pl.servers, pl.mean))
-		pools[1].behave(way{servers: pl.servers, frozen: true})
+		pools = append(pools, pool.New(pl.servers, pl.mean))
+		pools[1].Behave(pool.Way{Servers: pl.servers, Frozen: true})
 	}
 	for i, p := range pools {
 		s, end, err := service(ctx, p)
@@ -55,8 +57,8 @@ func beside(ctx context.Context, hung bool, pl plan, lasts time.Duration) (perSe
 		defer func() { _ = m.end() }()
 	}
 	time.Sleep(recovery)
-	pools[0].behave(way{servers: pl.servers})
+	pools[0].Behave(pool.Way{Servers: pl.servers})
 	time.Sleep(lasts)
-	n := pools[0].behave(way{servers: pl.servers}).served
+	n := pools[0].Behave(pool.Way{Servers: pl.servers}).Served
 	return float64(sum(n, 0, int(lasts/time.Second))) / lasts.Seconds(), nil
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/weir-kafka/weir/integration/pool"
 )
 
 // try runs a plan in virtual time.
@@ -22,7 +24,7 @@ func try(t *testing.T, pl plan) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		p := newPool(pl.servers, pl.mean)
+		p := pool.New(pl.servers, pl.mean)
 		m, err := c.start(t.Context(), "steps", direct{p})
 		if err != nil {
 			t.Fatal(err)
@@ -33,7 +35,7 @@ func try(t *testing.T, pl plan) {
 				t.Fail()
 			}
 		}
-		p.behave(way{servers: pl.servers})
+		p.Behave(pool.Way{Servers: pl.servers})
 		if err := m.end(); err != nil {
 			t.Error(err)
 		}

@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/weir-kafka/weir/consumer"
+	"github.com/weir-kafka/weir/integration/pool"
 )
 
 // phase is a way in which the sink behaves for a while, and what is asked of the
 // pipeline meanwhile.
 type phase struct {
 	name   string
-	way    way
+	way    pool.Way
 	lasts  time.Duration
 	probes bool // nothing but probes, once the limiter has seen that nothing is served
 	// late is how much longer than recovery it may take.
@@ -43,7 +44,7 @@ const (
 )
 
 func steps(servers int, mean time.Duration) plan {
-	all, few := way{servers: servers}, way{servers: servers / 10}
+	all, few := pool.Way{Servers: servers}, pool.Way{Servers: servers / 10}
 	return plan{name: "step of ten", servers: servers, mean: mean, phases: []phase{
 		{name: "at first", way: all, lasts: 10 * time.Second},
 		{name: "a tenth of the servers", way: few, lasts: 15 * time.Second},
@@ -51,11 +52,11 @@ func steps(servers int, mean time.Duration) plan {
 	}}
 }
 
-func outage(name string, servers int, mean, lasts time.Duration, bad way) plan {
-	all := way{servers: servers}
-	bad.servers = servers
+func outage(name string, servers int, mean, lasts time.Duration, bad pool.Way) plan {
+	all := pool.Way{Servers: servers}
+	bad.Servers = servers
 	after := phase{name: "afterwards", way: all, lasts: 16 * time.Second}
-	if bad.lost { // that a probe is in vain is known when its time is up, and the last one may just have begun
+	if bad.Lost { // that a probe is in vain is known when its time is up, and the last one may just have begun
 		after.late = consumer.DefaultSinkConfig().Timeout
 	}
 	return plan{name: name, servers: servers, mean: mean, phases: []phase{
@@ -69,15 +70,15 @@ func outage(name string, servers int, mean, lasts time.Duration, bad way) plan {
 type result struct {
 	plan, phase string
 	can         float64 // calls a second
-	counts      counts
+	counts      pool.Counts
 	pauses      int64
 	wrong       []string
 }
 
 func (r result) String() string {
-	s := fmt.Sprintf("%-14s %-24s can %5.0f/s  served in each second %v", r.plan, r.phase, r.can, r.counts.served)
-	if r.counts.early > 0 || r.can == 0 {
-		s += fmt.Sprintf("  calls %v, before Retry-After was over %d", r.counts.begun, r.counts.early)
+	s := fmt.Sprintf("%-14s %-24s can %5.0f/s  served in each second %v", r.plan, r.phase, r.can, r.counts.Served)
+	if r.counts.Early > 0 || r.can == 0 {
+		s += fmt.Sprintf("  calls %v, before Retry-After was over %d", r.counts.Begun, r.counts.Early)
 	}
 	for _, w := range r.wrong {
 		s += "\n  MISSED: " + w
@@ -86,17 +87,17 @@ func (r result) String() string {
 }
 
 // watch takes a pool that a pipeline writes to through a plan.
-func (pl plan) watch(ctx context.Context, p *pool, explain func() consumer.Report, joins func() int64) (results []result) {
+func (pl plan) watch(ctx context.Context, p *pool.Pool, explain func() consumer.Report, joins func() int64) (results []result) {
 	begin := time.Now()
 	var joined int64
 	for i, ph := range pl.phases {
-		p.behave(ph.way)
+		p.Behave(ph.way)
 		select {
 		case <-time.After(ph.lasts):
 		case <-ctx.Done():
 			return results
 		}
-		r := result{plan: pl.name, phase: ph.name, can: p.can(ph.way), counts: p.behave(ph.way), pauses: explain().Pauses}
+		r := result{plan: pl.name, phase: ph.name, can: p.Can(ph.way), counts: p.Behave(ph.way), pauses: explain().Pauses}
 		if ph.probes {
 			r.can = 0
 		}
@@ -115,16 +116,16 @@ func (r *result) judge(ph phase, first bool, since time.Duration) {
 	miss := func(format string, args ...any) { r.wrong = append(r.wrong, fmt.Sprintf(format, args...)) }
 	seconds := int(ph.lasts / time.Second)
 	if ph.probes {
-		if calls, most := sum(r.counts.begun, noticed, seconds), int((ph.lasts-noticed)/oneProbe)+1; calls > most {
+		if calls, most := sum(r.counts.Begun, noticed, seconds), int((ph.lasts-noticed)/oneProbe)+1; calls > most {
 			miss("%d calls after the first %s, want at most %d", calls, noticed, most)
 		}
-		if r.counts.early > 0 {
-			miss("%d calls before Retry-After was over", r.counts.early)
+		if r.counts.Early > 0 {
+			miss("%d calls before Retry-After was over", r.counts.Early)
 		}
 	} else if !first {
 		from := recovery + ph.late
 		for _, to := range []time.Duration{from + recovery, ph.lasts} {
-			rate := float64(sum(r.counts.served, from, int(to/time.Second))) / (to - from).Seconds()
+			rate := float64(sum(r.counts.Served, from, int(to/time.Second))) / (to - from).Seconds()
 			if rate < goodEnough*r.can {
 				miss("%.0f a second from %s to %s, want %.1f of %.0f", rate, from, to, goodEnough, r.can)
 			}
@@ -148,7 +149,7 @@ func (pl plan) records() int {
 	n := 20_000.0
 	for _, ph := range pl.phases {
 		if !ph.probes {
-			n += ph.lasts.Seconds() * float64(ph.way.servers) / pl.mean.Seconds()
+			n += ph.lasts.Seconds() * float64(ph.way.Servers) / pl.mean.Seconds()
 		}
 	}
 	return int(n)
