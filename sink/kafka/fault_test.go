@@ -340,3 +340,30 @@ func TestAWriteThatIsGivenUpFailsNoOtherForGood(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestWhatAWriteGaveUpOnIsStillProducedAsItWas(t *testing.T) {
+	cluster := newCluster(t, 1)
+	var cut atomic.Bool
+	asked, healed := make(chan struct{}), make(chan struct{})
+	cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		if cut.Swap(true) {
+			return nil, nil, false
+		}
+		cluster.SleepControl(func() { close(asked); <-healed })
+		return nil, errors.New("cut off"), true // so the client makes the request once more
+	})
+	s := open(t, cluster)
+	ctx, giveUp := context.WithCancel(limit(t))
+	go func() { <-asked; giveUp() }()
+	if err := s.Write(ctx, []sink.Message{message("a", "the first")}); err == nil {
+		t.Fatal("the first write came through, want it given up")
+	}
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_ = s.Write(short, []sink.Message{message("a", "another"), message("b", "!")})
+	close(healed)
+	if got := string(records(t, cluster, 1)[0].Value); got != "the first" {
+		t.Errorf("produced %q, want the first write's", got)
+	}
+}

@@ -49,7 +49,8 @@ type Sink struct {
 	cfg Config
 	// room is what the client may hold, in bytes. Whoever has all of it knows that
 	// the client holds nothing else, not even what a write that gave up left there.
-	room *flow.Semaphore
+	room   *flow.Semaphore
+	copies copyPool
 
 	mu     sync.Mutex
 	client *kgo.Client

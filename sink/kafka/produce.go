@@ -24,6 +24,7 @@ func (w *write) produce(ctx context.Context, cl *kgo.Client, idx []int) (failed 
 	pctx, withdraw := context.WithCancel(ctx)
 	defer withdraw()
 	p := &promises{left: len(idx), errs: make([]error, len(idx)), done: make(chan struct{}), lease: w.lease, withdraw: withdraw}
+	p.copies = w.s.copies.take(w.sizeOf(idx))
 	w.lease.hold()
 	for k := range idx {
 		p.errs[k] = errPending
@@ -35,8 +36,8 @@ func (w *write) produce(ctx context.Context, cl *kgo.Client, idx []int) (failed 
 			continue
 		}
 		// The client keeps what it is given after ctx ended; the caller's memory is
-		// not ours by then, so record has copied it.
-		recs[k] = record(&w.batch[i])
+		// not ours by then, so what a record points to is a copy.
+		recs[k] = p.copies.record(&w.batch[i])
 		cl.Produce(pctx, &recs[k], func(_ *kgo.Record, err error) { p.settle(k, err) })
 	}
 	p.handedOver()
@@ -75,6 +76,7 @@ func passing(err error) bool {
 type promises struct {
 	done     chan struct{}
 	lease    *lease
+	copies   *copies
 	withdraw context.CancelFunc
 
 	mu     sync.Mutex
@@ -96,6 +98,7 @@ func (p *promises) settle(k int, err error) {
 	}
 	if p.left--; p.left == 0 {
 		close(p.done)
+		p.copies.free() // the client reads no record after its promise
 		p.lease.drop()
 	}
 }

@@ -1,7 +1,6 @@
 package kafka
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -223,21 +222,4 @@ func (l *lease) drop() {
 	if l.left.Add(-1) == 0 {
 		l.room.Release(l.weight)
 	}
-}
-
-func record(m *sink.Message) kgo.Record {
-	buf := make([]byte, 0, len(m.Key)+len(m.Value))
-	r := kgo.Record{Timestamp: m.Timestamp}
-	if m.Key != nil {
-		buf = append(buf, m.Key...)
-		r.Key = buf[:len(m.Key):len(m.Key)]
-	}
-	if m.Value != nil {
-		buf = append(buf, m.Value...)
-		r.Value = buf[len(m.Key):]
-	}
-	for _, h := range m.Headers {
-		r.Headers = append(r.Headers, kgo.RecordHeader{Key: h.Key, Value: bytes.Clone(h.Value)})
-	}
-	return r
 }
