@@ -9,33 +9,29 @@ import (
 	"github.com/weir-kafka/weir/sink"
 )
 
-// copies is the keys and values of one write, in one piece of memory that is used again:
-// a fresh one for each record is a sixth of what a record costs.
+// chunkBytes is small beside a write, so that little of a chunk is left empty; of what
+// is larger than a fourth of it, too much would be.
+const chunkBytes = 64 << 10
+
+type chunk [chunkBytes]byte
+
+// copies is the keys and values of one write, in chunks of memory that are used again:
+// a fresh piece for each record is a sixth of what a record costs.
 type copies struct {
-	buf  []byte
-	pool *copyPool
-}
-
-// copyPool is copies that no write needs. The collector empties it.
-type copyPool struct{ sync.Pool }
-
-// take returns copies with room for so many bytes.
-func (p *copyPool) take(size int) *copies {
-	if c, _ := p.Get().(*copies); c != nil && cap(c.buf) >= size {
-		return c
-	}
-	return &copies{buf: make([]byte, 0, size), pool: p}
+	pool *sync.Pool
+	used []*chunk
+	left []byte // of the last chunk
 }
 
 // free gives the memory back. Nobody may read a record that was made of it.
 func (c *copies) free() {
-	if cap(c.buf) <= mostBytes {
-		c.buf = c.buf[:0]
-		c.pool.Put(c)
+	for _, k := range c.used {
+		c.pool.Put(k)
 	}
+	c.used, c.left = nil, nil
 }
 
-// record copies m. There is room for it.
+// record copies m.
 func (c *copies) record(m *sink.Message) kgo.Record {
 	r := kgo.Record{Timestamp: m.Timestamp, Key: c.clone(m.Key), Value: c.clone(m.Value)}
 	for _, h := range m.Headers {
@@ -46,18 +42,17 @@ func (c *copies) record(m *sink.Message) kgo.Record {
 
 // clone keeps apart what is empty and what is not there, a tombstone.
 func (c *copies) clone(b []byte) []byte {
-	if b == nil {
-		return nil
+	if len(b) == 0 || len(b) > chunkBytes/4 {
+		return bytes.Clone(b)
 	}
-	from := len(c.buf)
-	c.buf = append(c.buf, b...)
-	return c.buf[from:len(c.buf):len(c.buf)]
-}
-
-// sizeOf is the bytes of keys and values.
-func (w *write) sizeOf(idx []int) (n int) {
-	for _, i := range idx {
-		n += len(w.batch[i].Key) + len(w.batch[i].Value)
+	if len(b) > len(c.left) {
+		k, _ := c.pool.Get().(*chunk)
+		if k == nil {
+			k = new(chunk)
+		}
+		c.used, c.left = append(c.used, k), k[:]
 	}
-	return n
+	to := c.left[:len(b):len(b)]
+	c.left = c.left[copy(to, b):]
+	return to
 }

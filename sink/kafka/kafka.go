@@ -50,7 +50,7 @@ type Sink struct {
 	// room is what the client may hold, in bytes. Whoever has all of it knows that
 	// the client holds nothing else, not even what a write that gave up left there.
 	room   *flow.Semaphore
-	copies copyPool
+	chunks sync.Pool // of copies
 
 	mu     sync.Mutex
 	client *kgo.Client

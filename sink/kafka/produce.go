@@ -24,7 +24,7 @@ func (w *write) produce(ctx context.Context, cl *kgo.Client, idx []int) (failed 
 	pctx, withdraw := context.WithCancel(ctx)
 	defer withdraw()
 	p := &promises{left: len(idx), errs: make([]error, len(idx)), done: make(chan struct{}), lease: w.lease, withdraw: withdraw}
-	p.copies = w.s.copies.take(w.sizeOf(idx))
+	p.copies.pool = &w.s.chunks
 	w.lease.hold()
 	for k := range idx {
 		p.errs[k] = errPending
@@ -76,7 +76,7 @@ func passing(err error) bool {
 type promises struct {
 	done     chan struct{}
 	lease    *lease
-	copies   *copies
+	copies   copies
 	withdraw context.CancelFunc
 
 	mu     sync.Mutex
