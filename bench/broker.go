@@ -1,14 +1,15 @@
 package main
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"math/rand/v2"
 	"os"
-	"strconv"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -28,6 +29,12 @@ type brokerSpec struct {
 	// bytes, from whatever offset: the broker costs as little as it can, so that what
 	// is measured is the client. Without it the broker keeps what is produced.
 	Canned int
+	// Keys are those of a canned batch. The batch is the same in every partition, and a
+	// key of one partition is another than that of the same name in the next.
+	Keys keySpec
+	// Paced is how many records a second the broker's process produces itself, each with
+	// the time at which it was due in its value.
+	Paced int
 }
 
 // serve is the broker's process: it prints its address and ends with its input.
@@ -38,7 +45,7 @@ func serve(spec string) error {
 	}
 	opts := []kfake.Opt{kfake.NumBrokers(1), kfake.SeedTopics(int32(s.Partitions), s.Topic)}
 	if s.Canned > 0 {
-		opts = append(opts, kfake.SyntheticFetch(kfake.SyntheticBatch{Batch: recordBatch(s.Canned)}))
+		opts = append(opts, kfake.SyntheticFetch(kfake.SyntheticBatch{Batch: recordBatch(s.Canned, s.Keys)}))
 	}
 	c, err := kfake.NewCluster(opts...)
 	if err != nil {
@@ -46,22 +53,28 @@ func serve(spec string) error {
 	}
 	defer c.Close()
 	fmt.Println(strings.Join(c.ListenAddrs(), ","))
+	ctx, cancel := context.WithCancel(context.Background())
+	paced := make(chan error, 1)
+	go func() { paced <- pace(ctx, c.ListenAddrs(), s) }()
 	_, err = io.Copy(io.Discard, os.Stdin)
-	return err
+	cancel()
+	return errors.Join(err, <-paced)
 }
 
-// recordBatch is one batch of about a megabyte, with keys drawn at random from
-// those of one partition.
-func recordBatch(valueBytes int) []byte {
+// cannedRecords is how many records of so many bytes a canned batch has.
+func cannedRecords(valueBytes int) int { return max(1_000_000/valueBytes, 1) }
+
+// recordBatch is one batch with about a megabyte of values and the keys of one partition.
+func recordBatch(valueBytes int, k keySpec) []byte {
 	rng := rand.New(rand.NewPCG(1, 2))
-	n := max(1_000_000/valueBytes, 1)
+	n := cannedRecords(valueBytes)
 	var recs []byte
-	for i := range n {
+	for i, rank := range k.draw(n) {
 		value := make([]byte, valueBytes)
 		for k := range value {
 			value[k] = byte(rng.Uint32())
 		}
-		r := kmsg.Record{OffsetDelta: int32(i), Key: []byte("key-" + strconv.Itoa(rng.IntN(keys/partitions))), Value: value}
+		r := kmsg.Record{OffsetDelta: int32(i), Key: []byte(keyName(rank)), Value: value}
 		r.Length = int32(len(r.AppendTo(nil)) - 1) // an unset length is one byte
 		recs = r.AppendTo(recs)
 	}
@@ -80,7 +93,7 @@ func topicOf(size int) string { return fmt.Sprintf("bench-%d", size) }
 
 // canned starts a broker with an endless topic.
 func (l *lab) canned(size int) (address []string, end func(), err error) {
-	return l.broker(brokerSpec{Topic: topicOf(size), Partitions: partitions, Canned: size})
+	return l.broker(brokerSpec{Topic: topicOf(size), Partitions: partitions, Canned: size, Keys: keySpec{Count: keys / partitions}})
 }
 
 func (l *lab) broker(s brokerSpec) (address []string, end func(), err error) {

@@ -95,6 +95,8 @@ type child struct {
 	cmd  *exec.Cmd
 	in   io.WriteCloser
 	out  *bufio.Reader
+
+	thawed time.Duration // how long it is let run before it is measured
 }
 
 // start runs this program again in another role.
@@ -134,6 +136,7 @@ func startSubject(ctx context.Context, s peers.Spec) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.thawed = thawed + s.Handler*3/2
 	for begun := time.Now(); ; {
 		m, err := c.look()
 		switch {

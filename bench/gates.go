@@ -2,7 +2,7 @@ package main
 
 // chapters are the parts of the report, each with its workloads and the bounds of its rows.
 func chapters() []chapter {
-	return []chapter{w1Chapter()}
+	return []chapter{w1Chapter(), w2Chapter()}
 }
 
 // chapter is a kind of work.

@@ -32,12 +32,15 @@ type Spec struct {
 	Handler time.Duration
 	// InFlight is how many records may be handled at the same time, where that can be set.
 	InFlight int
+	// Stuck is a record that Weir's handler is given to hang with, nil for none.
+	Stuck *Stuck
 }
 
 // Meter is what a subject has consumed.
 type Meter struct {
 	Records, Bytes atomic.Int64
-	// Figures are others that a subject wants to be known, such as commits.
+	// Figures are others that a subject wants to be known, such as commits. It is set
+	// before anything is added.
 	Figures func() map[string]float64
 
 	wanted atomic.Pointer[func()]
@@ -78,11 +81,14 @@ type Peer func(ctx context.Context, s Spec, m *Meter) error
 // All returns the subjects by name.
 func All() map[string]Peer {
 	return map[string]Peer{
-		"kgo":       KGO,
-		"weir":      Weir,
-		"sarama":    Sarama,
-		"kafka-go":  KafkaGo,
-		"watermill": Watermill,
+		"kgo":        KGO,
+		"weir":       Weir,
+		"sarama":     Sarama,
+		"kafka-go":   KafkaGo,
+		"watermill":  Watermill,
+		"sleepers":   Sleepers,
+		"partitions": Partitions,
+		"per-key":    PerKey,
 	}
 }
 

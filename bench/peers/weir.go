@@ -15,8 +15,8 @@ import (
 )
 
 // Weir is the whole journey with its defaults: the handler is called record by record
-// and emits to a sink that looks at every message. Set has "order", and "metrics" with
-// "off" for a pipeline without a registerer.
+// and emits to a sink that looks at every message. Set has "order", "metrics" with
+// "off" for a pipeline without a registerer, and "figures" with what else is to be known.
 func Weir(ctx context.Context, s Spec, m *Meter) error {
 	cfg := consumer.DefaultConfig()
 	cfg.Kafka.Brokers, cfg.Kafka.Group, cfg.Kafka.Topics = s.Brokers, s.Group, []string{s.Topic}
@@ -24,11 +24,13 @@ func Weir(ctx context.Context, s Spec, m *Meter) error {
 	if o := s.Set["order"]; o != "" {
 		cfg.Order = consumer.Order(o)
 	}
+	w := watch(&s)
 	to := sink.Func(func(_ context.Context, batch []sink.Message) error {
 		bytes := 0
 		for i := range batch {
 			bytes += len(batch[i].Value)
 		}
+		w.wrote(batch)
 		m.Add(len(batch), bytes)
 		return nil
 	})
@@ -39,9 +41,13 @@ func Weir(ctx context.Context, s Spec, m *Meter) error {
 	if s.InFlight > 0 {
 		opts = append(opts, consumer.WithHandlers(s.InFlight))
 	}
-	c, err := consumer.New(cfg, consumer.Pipeline{Handler: handlerOf(s.Handler), Sink: consumer.Output{Sink: to}}, opts...)
+	handler := w.before(s.Stuck.before(handlerOf(s.Handler)))
+	c, err := consumer.New(cfg, consumer.Pipeline{Handler: handler, Sink: consumer.Output{Sink: to}}, opts...)
 	if err != nil {
 		return err
+	}
+	if f := w.figures(c); f != nil {
+		m.Figures = f
 	}
 	if err := c.Run(ctx); err != nil {
 		return fmt.Errorf("weir: %w", err)
