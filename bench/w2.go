@@ -44,7 +44,7 @@ const (
 	waitingBytes = 40
 	// busyPerSecond is how many handlers may end in a second, and mostBusy how many are in
 	// flight at most: two processors have time for these timers and for the broker.
-	busyPerSecond = 50_000
+	busyPerSecond = 20_000
 	mostBusy      = 1000
 )
 

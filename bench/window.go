@@ -11,13 +11,16 @@ import (
 	"github.com/weir-kafka/weir/bench/peers"
 )
 
+// windowBytes is the size of values: of small ones a fetch brings more.
+const windowBytes = 100
+
 // w2Window lets one record hang, of a partition whose keys come at random, and sees how
 // many others become done until the partition is paused or ends.
 func w2Window(ctx context.Context, l *lab) ([]result, error) {
 	const topic, group = "bench-window", "window"
-	n := 6_000_000
+	n := 2_500_000
 	if l.brief() {
-		n = 1_500_000
+		n = 500_000
 	}
 	ranks := keySpec{Count: keys}.draw(n)
 	address, end, err := l.broker(brokerSpec{Topic: topic, Partitions: 1})
@@ -25,7 +28,7 @@ func w2Window(ctx context.Context, l *lab) ([]result, error) {
 		return nil, err
 	}
 	defer end()
-	if err := fill(ctx, address, topic, 1, 0, ranks); err != nil {
+	if err := fill(ctx, address, topic, 1, windowBytes, ranks); err != nil {
 		return nil, err
 	}
 	weir, err := startSubject(ctx, peers.Spec{
@@ -77,16 +80,15 @@ func watchWindow(ctx context.Context, weir *child, address []string, group strin
 		if err != nil {
 			return b, err
 		}
-		if m.Figures[peers.ForMap] > 0 {
-			b.paused = true
+		if m.Figures[peers.MapPaused] > 0 {
+			b.done, b.paused = m.Figures[peers.Window], true
 			return b, nil
 		}
-		done := m.Figures[peers.Window]
-		if done > b.done {
+		if done := m.Figures[peers.Window]; done > b.done {
 			since, b.done = time.Now(), done
 		}
 		for _, o := range offsets.Sorted() {
-			b.told, b.bytes = done, float64(len(o.Metadata))
+			b.told, b.bytes = m.Figures[peers.Beyond], float64(len(o.Metadata))
 		}
 		if err := wait(ctx, 50*time.Millisecond); err != nil {
 			return b, err

@@ -24,12 +24,12 @@ const (
 	Latency = "latency"
 	// P50 and P99 are the figures of [Latency].
 	P50, P99 = "p50", "p99"
-	// Window is how many records are done beyond one that is not, as [consumer.Report] has
-	// it, in all partitions.
+	// Window is for how many records are done beyond one that is not, as
+	// [consumer.Report] has it: the most before a partition was paused for the first
+	// time because its completion map does not fit the commit.
 	Window = "window"
-	// Paused is how many partitions are not fetched, and ForMap how many of them because
-	// their completion map does not fit the commit.
-	Paused, ForMap = "paused", "for_map"
+	// Beyond is how many there are now, and MapPaused whether there was such a pause.
+	Beyond, MapPaused = "beyond", "map_paused"
 )
 
 // watched is what Weir is seen to do beside its count.
@@ -41,6 +41,9 @@ type watched struct {
 
 	mu        sync.Mutex
 	latencies []int64
+
+	beyond, most int64
+	mapPaused    bool
 }
 
 func watch(s *Spec) *watched {
@@ -80,14 +83,14 @@ func (w *watched) wrote(batch []sink.Message) {
 }
 
 // figures returns what is to be known, nil for nothing.
-func (w *watched) figures(c *consumer.Consumer) func() map[string]float64 {
+func (w *watched) figures() func() map[string]float64 {
 	switch w.kind {
 	case Span:
 		return func() map[string]float64 { return map[string]float64{Span: float64(w.last.Load() - w.first.Load())} }
 	case Latency:
 		return w.quantiles
 	case Window:
-		return func() map[string]float64 { return window(c.Explain()) }
+		return w.window
 	}
 	return nil
 }
@@ -105,17 +108,47 @@ func (w *watched) quantiles() map[string]float64 {
 	return map[string]float64{P50: at(0.5), P99: at(0.99)}
 }
 
-func window(r consumer.Report) map[string]float64 {
-	f := map[string]float64{Window: 0, Paused: 0, ForMap: 0}
+// lookEvery is how often the window is looked at: some thousand records become done
+// meanwhile.
+const lookEvery = 5 * time.Millisecond
+
+// run looks at the window until ctx ends.
+func (w *watched) run(ctx context.Context, c *consumer.Consumer) {
+	if w.kind != Window {
+		return
+	}
+	t := time.NewTicker(lookEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			w.note(c.Explain())
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (w *watched) note(r consumer.Report) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.beyond = 0
 	for i := range r.Partitions {
 		p := &r.Partitions[i]
-		f[Window] += float64(p.DoneBeyond)
-		if p.State == consumer.StatePaused {
-			f[Paused]++
-		}
-		if slices.Contains(p.Reasons, "completion map") {
-			f[ForMap]++
-		}
+		w.beyond += p.DoneBeyond
+		w.mapPaused = w.mapPaused || p.State == consumer.StatePaused && slices.Contains(p.Reasons, "completion map")
+	}
+	if !w.mapPaused {
+		w.most = max(w.most, w.beyond)
+	}
+}
+
+func (w *watched) window() map[string]float64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f := map[string]float64{Window: float64(w.most), Beyond: float64(w.beyond), MapPaused: 0}
+	if w.mapPaused {
+		f[MapPaused] = 1
 	}
 	return f
 }

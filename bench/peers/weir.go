@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,6 +24,9 @@ func Weir(ctx context.Context, s Spec, m *Meter) error {
 	cfg.Kafka.CommitInterval = CommitInterval
 	if o := s.Set["order"]; o != "" {
 		cfg.Order = consumer.Order(o)
+	}
+	if s.Stuck != nil {
+		cfg.Drain = time.Second // it would wait for what is stuck
 	}
 	w := watch(&s)
 	to := sink.Func(func(_ context.Context, batch []sink.Message) error {
@@ -46,9 +50,14 @@ func Weir(ctx context.Context, s Spec, m *Meter) error {
 	if err != nil {
 		return err
 	}
-	if f := w.figures(c); f != nil {
+	if f := w.figures(); f != nil {
 		m.Figures = f
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	var looking sync.WaitGroup
+	defer looking.Wait()
+	defer cancel()
+	looking.Go(func() { w.run(ctx, c) })
 	if err := c.Run(ctx); err != nil {
 		return fmt.Errorf("weir: %w", err)
 	}
