@@ -29,21 +29,23 @@ func w2Stuck(ctx context.Context, l *lab) ([]result, error) {
 	}
 	defer end()
 	from := time.Now().Add(3 * time.Second)
-	var all [3]*child // A, B, and A again
-	for i := range all {
+	spec := func(group string, stuck bool) peers.Spec {
 		s := peers.Spec{
-			Peer: "weir", Brokers: address, Topic: topic, Group: fmt.Sprint(i), Handler: pacedTakes,
-			Set: map[string]string{"figures": peers.Latency},
+			Peer: "weir", Brokers: address, Topic: topic, Group: group, Handler: pacedTakes,
+			Stuck: &peers.Stuck{Key: keyName(0), From: from, Until: from.Add(lasts)},
+			Set:   map[string]string{"figures": peers.Latency},
 		}
-		if s.Stuck = (&peers.Stuck{Key: keyName(0), From: from, Until: from.Add(lasts)}); i != 1 {
-			s.Stuck.From = s.Stuck.Until.Add(time.Hour) // never, but the key is left out all the same
+		if !stuck {
+			s.Stuck.From = s.Stuck.Until // never, but the key is left out all the same
 		}
-		if all[i], err = startSubject(ctx, s); err != nil {
-			return nil, err
-		}
-		defer all[i].close()
+		return s
 	}
-	r, err := beside(ctx, all, from.Add(500*time.Millisecond), from.Add(lasts))
+	all, err := startTrio(ctx, spec("a", false), spec("b", true), spec("again", false))
+	if err != nil {
+		return nil, err
+	}
+	defer all.close()
+	r, err := all.watch(ctx, from.Add(time.Second/2), time.Second, int(lasts/time.Second)-1)
 	if err != nil {
 		return nil, err
 	}
@@ -51,26 +53,4 @@ func w2Stuck(ctx context.Context, l *lab) ([]result, error) {
 	ms := func(p piece) float64 { return p99(p) / float64(time.Millisecond) }
 	form := fmt.Sprintf("%s, %d records/s, %d keys, stuck for %s", pacedTakes, pacedRecords, pacedKeys, lasts)
 	return []result{r.ratioRow("W2d", form, p99), {gate: "W2d-p99", variant: form, interval: r.side(false, ms)}}, nil
-}
-
-// beside looks at all of them each second; what they have in figures is of that second.
-func beside(ctx context.Context, all [3]*child, from, to time.Time) (rounds, error) {
-	var rs rounds
-	for at := from; at.Before(to); at = at.Add(time.Second) {
-		if err := wait(ctx, time.Until(at)); err != nil {
-			return rs, err
-		}
-		var ps [3]piece
-		for i, c := range all {
-			m, err := c.look()
-			if err != nil {
-				return rs, err
-			}
-			ps[i] = piece{figures: m.Figures}
-		}
-		if at.After(from) { // the first look is the beginning
-			rs = append(rs, round{a: ps[0], b: ps[1], control: ps[2]})
-		}
-	}
-	return rs, nil
 }
