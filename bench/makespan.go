@@ -29,7 +29,7 @@ func w2Makespan(ctx context.Context, l *lab) ([]result, error) {
 		return nil, err
 	}
 	even := len(ranks) / hottest(ranks)
-	trials, points := 5, []int{even / 2, even, 2 * even, 8 * even, 0}
+	trials, points := 3, []int{even / 2, even, 2 * even, 8 * even, 0}
 	if l.brief() {
 		trials, points = 1, []int{even, 8 * even}
 	}
