@@ -116,7 +116,7 @@ func w2Defaults(ctx context.Context, l *lab) ([]result, error) {
 	for _, a := range others {
 		a.Brokers, a.Topic, a.Group, a.Handler = address, topic, a.Peer, takes
 		weir := peers.Spec{Peer: "weir", Brokers: address, Topic: topic, Group: "weir-" + a.Peer, Handler: takes}
-		r, err := pairsOf(ctx, a, weir, l.each, l.budget/2, perSecond)
+		r, err := pairsOf(ctx, a, weir, l.each/2, l.budget/2, perSecond)
 		if err != nil {
 			return all, err
 		}
