@@ -96,7 +96,9 @@ func (l *lab) w2a(ctx context.Context, takes time.Duration, k keySpec) ([]result
 		return nil, err
 	}
 	form := fmt.Sprintf("%s, %s, %d in flight", takes, k, busy)
-	return []result{r.ratioRow("W2a", form, perSecond), {gate: "W2a-cpu", variant: form, interval: r.added(cpu)}}, nil
+	row := r.ratioRow("W2a", form, perSecond)
+	row.note = "load " + firstWords("/proc/loadavg", 1) // the sleepers hardly compute, so the control does not show it
+	return []result{row, {gate: "W2a-cpu", variant: form, interval: r.added(cpu)}}, nil
 }
 
 // w2Defaults sets nothing on Weir, so it has as many in flight as it has by itself. What
