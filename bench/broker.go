@@ -1,13 +1,14 @@
 package main
 
 import (
+	"bufio"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -29,45 +30,67 @@ type brokerSpec struct {
 	// bytes, from whatever offset: the broker costs as little as it can, so that what
 	// is measured is the client. Without it the broker keeps what is produced.
 	Canned int
+	// Batch is how large the canned batch is, a megabyte by default.
+	Batch int
+	// PartitionBytes is the most that a fetch is given of one partition, whatever it asks for.
+	PartitionBytes int32
 	// Keys are those of a canned batch. The batch is the same in every partition, and a
 	// key of one partition is another than that of the same name in the next.
 	Keys keySpec
 	// Paced is how many records a second the broker's process produces itself, each with
 	// the time at which it was due in its value.
 	Paced int
+	// Into is a topic for what is produced, which is not kept then, of any topic.
+	Into string
+	// Configs are the broker's own, such as the heartbeat interval of its groups.
+	Configs map[string]string
 }
 
-// serve is the broker's process: it prints its address and ends with its input.
+// serve is the broker's process: it prints its address, does what the lines of its
+// input tell its tap, and ends with them.
 func serve(spec string) error {
 	var s brokerSpec
 	if err := json.Unmarshal([]byte(spec), &s); err != nil {
 		return fmt.Errorf("specification of a broker: %w", err)
 	}
-	opts := []kfake.Opt{kfake.NumBrokers(1), kfake.SeedTopics(int32(s.Partitions), s.Topic)}
+	opts := []kfake.Opt{kfake.NumBrokers(1), kfake.SeedTopics(int32(s.Partitions), s.Topic), kfake.BrokerConfigs(s.Configs)}
 	if s.Canned > 0 {
-		opts = append(opts, kfake.SyntheticFetch(kfake.SyntheticBatch{Batch: recordBatch(s.Canned, s.Keys)}))
+		opts = append(opts, kfake.SyntheticFetch(kfake.SyntheticBatch{Batch: recordBatch(s.Canned, s.Batch, s.Keys)}))
+	}
+	if s.Into != "" {
+		opts = append(opts, kfake.SeedTopics(int32(s.Partitions), s.Into), kfake.BlackholeProduce())
 	}
 	c, err := kfake.NewCluster(opts...)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
+	t := newTap(c, s)
 	fmt.Println(strings.Join(c.ListenAddrs(), ","))
 	ctx, cancel := context.WithCancel(context.Background())
 	paced := make(chan error, 1)
 	go func() { paced <- pace(ctx, c.ListenAddrs(), s) }()
-	_, err = io.Copy(io.Discard, os.Stdin)
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		fmt.Println(t.do(in.Text()))
+	}
 	cancel()
-	return errors.Join(err, <-paced)
+	return errors.Join(in.Err(), <-paced)
 }
 
-// cannedRecords is how many records of so many bytes a canned batch has.
-func cannedRecords(valueBytes int) int { return max(1_000_000/valueBytes, 1) }
+// cannedRecords is how many records of so many bytes a canned batch of a size has.
+func cannedRecords(valueBytes, batchBytes int) int {
+	return max(cmp.Or(batchBytes, 1_000_000)/valueBytes, 1)
+}
 
-// recordBatch is one batch with about a megabyte of values and the keys of one partition.
-func recordBatch(valueBytes int, k keySpec) []byte {
+// recordBatch is one batch of about so many bytes of values, with the keys of one
+// partition.
+func recordBatch(valueBytes, batchBytes int, k keySpec) []byte {
 	rng := rand.New(rand.NewPCG(1, 2))
-	n := cannedRecords(valueBytes)
+	n := cannedRecords(valueBytes, batchBytes)
+	if k.Count == 0 {
+		k.Count = keys / partitions
+	}
 	var recs []byte
 	for i, rank := range k.draw(n) {
 		value := make([]byte, valueBytes)
@@ -93,22 +116,36 @@ func topicOf(size int) string { return fmt.Sprintf("bench-%d", size) }
 
 // canned starts a broker with an endless topic.
 func (l *lab) canned(size int) (address []string, end func(), err error) {
-	return l.broker(brokerSpec{Topic: topicOf(size), Partitions: partitions, Canned: size, Keys: keySpec{Count: keys / partitions}})
+	return l.broker(brokerSpec{Topic: topicOf(size), Partitions: partitions, Canned: size})
 }
 
 func (l *lab) broker(s brokerSpec) (address []string, end func(), err error) {
-	raw, err := json.Marshal(s)
+	address, c, err := startBroker(s)
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := start("broker", "-serve", string(raw))
+	return address, c.close, nil
+}
+
+// startBroker starts a broker that can be asked for what its tap knows.
+func startBroker(s brokerSpec) (address []string, c *child, err error) {
+	c, address, err = serving("broker", "-serve", s)
+	return address, c, err
+}
+
+// serving starts this program in the role of a server that prints its addresses.
+func serving(name, role string, spec any) (c *child, address []string, err error) {
+	raw, err := json.Marshal(spec)
 	if err != nil {
+		return nil, nil, err
+	}
+	if c, err = start(name, role, string(raw)); err != nil {
 		return nil, nil, err
 	}
 	line, err := c.out.ReadString('\n')
 	if err != nil {
 		c.close()
-		return nil, nil, fmt.Errorf("the broker did not start: %w", err)
+		return nil, nil, fmt.Errorf("the %s did not start: %w", name, err)
 	}
-	return strings.Split(strings.TrimSpace(line), ","), c.close, nil
+	return c, strings.Split(strings.TrimSpace(line), ","), nil
 }

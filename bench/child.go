@@ -10,7 +10,9 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
 	"runtime/metrics"
+	"slices"
 	"syscall"
 	"time"
 
@@ -26,7 +28,9 @@ type moment struct {
 	Allocs     uint64        // objects
 	AllocBytes uint64
 	Live       uint64 // bytes of heap that the last collection found in use
+	Stacks     uint64 // bytes of stacks in use
 	Goroutines int
+	First      time.Time          // when the first record was done with
 	Figures    map[string]float64 `json:",omitempty"`
 }
 
@@ -35,6 +39,7 @@ func look(m *peers.Meter) moment {
 	samples := []metrics.Sample{
 		{Name: "/gc/heap/allocs:objects"}, {Name: "/gc/heap/tiny/allocs:objects"},
 		{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/live:bytes"},
+		{Name: "/memory/classes/heap/stacks:bytes"},
 	}
 	var use syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &use)
@@ -42,10 +47,20 @@ func look(m *peers.Meter) moment {
 	metrics.Read(samples)
 	now.Allocs = samples[0].Value.Uint64() + samples[1].Value.Uint64()
 	now.AllocBytes, now.Live, now.Goroutines = samples[2].Value.Uint64(), samples[3].Value.Uint64(), runtime.NumGoroutine()
-	if m.Figures != nil {
-		now.Figures = m.Figures()
+	now.Stacks = samples[4].Value.Uint64()
+	if first := m.First.Load(); first != 0 {
+		now.First = time.Unix(0, first)
 	}
+	now.Figures = m.Figures()
 	return now
+}
+
+// rest looks after a full collection: what is live then is what is held. Pools lose what
+// they keep at the second one (sync.Pool).
+func rest(m *peers.Meter) moment {
+	runtime.GC()
+	runtime.GC()
+	return look(m)
 }
 
 // longestBatch is how long a look at a subject waits for the end of a batch.
@@ -58,28 +73,35 @@ func subject(spec string) error {
 	if err := json.Unmarshal([]byte(spec), &s); err != nil {
 		return fmt.Errorf("specification of a subject: %w", err)
 	}
+	if s.MemoryLimit > 0 {
+		debug.SetMemoryLimit(s.MemoryLimit)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var m peers.Meter
 	done := make(chan error, 1)
 	go func() { done <- peers.Run(ctx, s, &m) }()
-	asked := make(chan struct{})
+	asked := make(chan string)
 	go func() {
 		for in := bufio.NewScanner(os.Stdin); in.Scan(); {
-			asked <- struct{}{}
+			asked <- in.Text()
 		}
 		close(asked)
 	}()
 	out := json.NewEncoder(os.Stdout)
 	for {
 		select {
-		case _, more := <-asked:
+		case line, more := <-asked:
 			if !more {
 				cancel()
 				return <-done
 			}
 			var now moment
-			m.AtNext(longestBatch, func() { now = look(&m) })
+			if line == "rest" {
+				now = rest(&m)
+			} else {
+				m.AtNext(longestBatch, func() { now = look(&m) })
+			}
 			if err := out.Encode(now); err != nil {
 				return err
 			}
@@ -89,14 +111,14 @@ func subject(spec string) error {
 	}
 }
 
-// child is a process that this one started: a subject or a broker.
+// child is a process that this one started: a subject, a broker or another helper.
 type child struct {
-	name string
-	cmd  *exec.Cmd
-	in   io.WriteCloser
-	out  *bufio.Reader
-
-	thawed time.Duration // how long it is let run before it is measured
+	name     string
+	spec     peers.Spec // of a subject
+	cmd      *exec.Cmd
+	in       io.WriteCloser
+	out      *bufio.Reader
+	consumed int64 // at the last look
 }
 
 // start runs this program again in another role.
@@ -126,47 +148,76 @@ func startCommand(name string, cmd *exec.Cmd) (*child, error) {
 	return c, nil
 }
 
-// startSubject starts a subject and waits until it consumes.
-func startSubject(ctx context.Context, s peers.Spec) (*child, error) {
+// launch starts a subject's program, which is this one or another.
+func launch(s peers.Spec) (*child, error) {
 	raw, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
 	}
-	c, err := start(s.Peer, "-subject", string(raw))
+	var c *child
+	if len(s.Command) == 0 {
+		c, err = start(s.Peer, "-subject", string(raw))
+	} else {
+		c, err = startCommand(s.Peer, exec.Command(s.Command[0], append(slices.Clone(s.Command[1:]), string(raw))...))
+	}
 	if err != nil {
 		return nil, err
 	}
-	c.thawed = thawed + s.Handler*3/2
+	c.spec = s
+	return c, nil
+}
+
+// startSubject starts a subject and waits until it consumes.
+func startSubject(ctx context.Context, s peers.Spec) (*child, error) {
+	c, err := launch(s)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.awaitFirst(ctx); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// awaitFirst waits until a subject has consumed.
+func (c *child) awaitFirst(ctx context.Context) error {
 	for begun := time.Now(); ; {
 		m, err := c.look()
 		switch {
 		case err != nil:
-			c.close()
-			return nil, err
+			return err
 		case m.Records > 0:
-			return c, nil
+			return nil
 		case time.Since(begun) > 30*time.Second:
-			c.close()
-			return nil, fmt.Errorf("%s consumed nothing in 30 s", s.Peer)
+			return fmt.Errorf("%s consumed nothing in 30 s", c.name)
 		}
 		if err := wait(ctx, 10*time.Millisecond); err != nil {
-			c.close()
-			return nil, err
+			return err
 		}
 	}
 }
 
 // look asks a subject what it has done.
-func (c *child) look() (moment, error) {
+func (c *child) look() (moment, error) { return c.ask("look") }
+
+// rest is a look after a full collection.
+func (c *child) rest() (moment, error) { return c.ask("rest") }
+
+func (c *child) ask(line string) (moment, error) {
 	var m moment
-	if _, err := io.WriteString(c.in, "look\n"); err != nil {
+	if _, err := io.WriteString(c.in, line+"\n"); err != nil {
 		return m, fmt.Errorf("%s: %w", c.name, err)
 	}
-	line, err := c.out.ReadBytes('\n')
+	said, err := c.out.ReadBytes('\n')
 	if err != nil {
 		return m, fmt.Errorf("%s: %w", c.name, err)
 	}
-	return m, json.Unmarshal(line, &m)
+	if err := json.Unmarshal(said, &m); err != nil {
+		return m, fmt.Errorf("%s: %w", c.name, err)
+	}
+	c.consumed = m.Records
+	return m, nil
 }
 
 // freeze stops the process where it is, and thaw lets it go on: so two that run in
@@ -186,6 +237,12 @@ func (c *child) close() {
 	if err := c.cmd.Wait(); errors.As(err, &exit) {
 		fmt.Fprintf(os.Stderr, "%s: %s\n", c.name, exit)
 	}
+}
+
+// kill ends a subject of which nothing more is wanted.
+func (c *child) kill() {
+	_ = c.cmd.Process.Kill()
+	_ = c.cmd.Wait()
 }
 
 // wait waits so long, or until ctx ends.

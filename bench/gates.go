@@ -2,7 +2,9 @@ package main
 
 // chapters are the parts of the report, each with its workloads and the bounds of its rows.
 func chapters() []chapter {
-	return []chapter{w1Chapter(), w2Chapter()}
+	return []chapter{
+		w1Chapter(), w2Chapter(), w3Chapter(), w5Chapter(), w6Chapter(), w6mChapter(), w7Chapter(), w8Chapter(), realChapter(),
+	}
 }
 
 // chapter is a kind of work.

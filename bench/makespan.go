@@ -25,7 +25,7 @@ func w2Makespan(ctx context.Context, l *lab) ([]result, error) {
 		return nil, err
 	}
 	defer end()
-	if err := fill(ctx, address, topic, partitions, waitingBytes, ranks); err != nil {
+	if err := produce(ctx, address, topic, partitions, waitingBytes, ranks); err != nil {
 		return nil, err
 	}
 	even := len(ranks) / hottest(ranks)

@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"math"
+	"fmt"
 	"slices"
 	"time"
 
@@ -19,7 +19,7 @@ type piece struct {
 }
 
 func between(from, to moment) piece {
-	n := float64(max(to.Records-from.Records, 1))
+	n := float64(to.Records - from.Records) // of none, a record's share is infinite or not a number
 	p := piece{
 		perSecond:  n / to.At.Sub(from.At).Seconds(),
 		cpu:        float64(to.CPU-from.CPU) / n,
@@ -108,23 +108,18 @@ func pairs(ctx context.Context, a, b peers.Spec, each, budget time.Duration) (ro
 
 // pairsOf is pairs with the quantities whose control must be good enough.
 func pairsOf(ctx context.Context, a, b peers.Spec, each, budget time.Duration, of ...func(piece) float64) (rounds, error) {
-	first, err := startSubject(ctx, a)
+	first, second, err := startBoth(ctx, a, b)
 	if err != nil {
 		return nil, err
 	}
 	defer first.close()
-	if err := settle(ctx, first); err != nil {
-		return nil, err
-	}
-	second, err := startSubject(ctx, b)
-	if err != nil {
-		return nil, err
-	}
 	defer second.close()
-	if err := settle(ctx, second); err != nil {
-		return nil, err
-	}
-	var all rounds
+	return inTurn(ctx, first, second, each, budget, of...)
+}
+
+// inTurn is pairs of two subjects that are frozen.
+func inTurn(ctx context.Context, first, second *child, each, budget time.Duration, of ...func(piece) float64) (all rounds, err error) {
+	void := func(q func(piece) float64) bool { return all.ratio(q).void }
 	for begun := time.Now(); ; {
 		var r round
 		for _, turn := range []struct {
@@ -135,31 +130,91 @@ func pairsOf(ctx context.Context, a, b peers.Spec, each, budget time.Duration, o
 				return all, err
 			}
 		}
+		if first.spent() || second.spent() {
+			return all.enough(first.spec.Topic)
+		}
 		all = append(all, r)
 		if len(all) < fewestRounds {
 			continue
 		}
-		void := func(q func(piece) float64) bool { return all.ratio(q).void }
 		if time.Since(begun) > budget || !slices.ContainsFunc(of, void) {
 			return all, nil
 		}
 	}
 }
 
-// settle lets a subject warm up, and freezes it.
-func settle(ctx context.Context, c *child) error {
-	if err := wait(ctx, time.Second); err != nil {
-		return err
+// spent reports whether a subject has consumed three quarters of its topic: partitions
+// are not consumed at one pace, and one that is at its end makes its subject slower. What
+// it did since the last look does not count.
+func (c *child) spent() bool { return c.spec.Records > 0 && c.consumed > c.spec.Records/4*3 }
+
+// enough are the rounds before a topic came near its end, if they are enough.
+func (r rounds) enough(topic string) (rounds, error) {
+	if len(r) < fewestRounds {
+		return nil, fmt.Errorf("topic %s is too short: %d rounds before three quarters were consumed, not %d", topic, len(r), fewestRounds)
 	}
-	return c.freeze()
+	return r, nil
+}
+
+// startBoth starts two subjects and freezes them warm. The one that takes longer is
+// first: a member that is frozen for long is one no more.
+func startBoth(ctx context.Context, a, b peers.Spec) (first, second *child, err error) {
+	if b.Warm > a.Warm {
+		second, first, err = startBoth(ctx, b, a)
+		return first, second, err
+	}
+	if first, err = startWarm(ctx, a); err != nil {
+		return nil, nil, err
+	}
+	if second, err = startWarm(ctx, b); err != nil {
+		first.close()
+		return nil, nil, err
+	}
+	return first, second, nil
+}
+
+func startWarm(ctx context.Context, s peers.Spec) (*child, error) {
+	c, err := startSubject(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := settle(ctx, c); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// longestWarm is how long a subject may take to warm up: one that waits uses little.
+const longestWarm = 30 * time.Second
+
+// settle lets a subject warm up, for a second at least, and freezes it.
+func settle(ctx context.Context, c *child) error {
+	for begun := time.Now(); ; {
+		if err := wait(ctx, time.Second); err != nil {
+			return err
+		}
+		m, err := c.look()
+		if err != nil {
+			return err
+		}
+		if m.CPU >= c.spec.Warm || time.Since(begun) > longestWarm {
+			return c.freeze()
+		}
+	}
 }
 
 // piece lets a frozen subject run for a while.
 func (c *child) piece(ctx context.Context, each time.Duration) (p piece, err error) {
+	return c.latePiece(ctx, thawed+c.spec.Handler*3/2, max(each, c.spec.Piece))
+}
+
+// latePiece is a piece that is measured only after the subject has run for so long.
+func (c *child) latePiece(ctx context.Context, late, each time.Duration) (p piece, err error) {
 	if err := c.thaw(); err != nil {
 		return p, err
 	}
-	if err := wait(ctx, c.thawed); err != nil {
+	if err := wait(ctx, late); err != nil {
 		return p, err
 	}
 	from, err := c.look()
@@ -173,9 +228,5 @@ func (c *child) piece(ctx context.Context, each time.Duration) (p piece, err err
 	if err != nil {
 		return p, err
 	}
-	p = between(from, to)
-	if math.IsNaN(p.perSecond) {
-		p.perSecond = 0
-	}
-	return p, c.freeze()
+	return between(from, to), c.freeze()
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// fill makes the topic, unless it is there, and produces a record for each of ranks.
-func fill(ctx context.Context, brokers []string, topic string, parts, valueBytes int, ranks []int) error {
+// produce makes the topic, unless it is there, and produces a record for each of ranks.
+func produce(ctx context.Context, brokers []string, topic string, parts, valueBytes int, ranks []int) error {
 	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.DefaultProduceTopic(topic))
 	if err != nil {
 		return err

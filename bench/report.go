@@ -28,7 +28,8 @@ func writeReport(path string, results []result, took time.Duration) error {
 		for i := range rs {
 			fmt.Fprintf(w, "| %s |\n", line(&rs[i], " | "))
 		}
-		name := strings.ToLower(c.workloads[0].name[:2]) + ".svg"
+		number, _, _ := strings.Cut(c.workloads[0].name, "-")
+		name := strings.ToLower(number) + ".svg"
 		if err := os.WriteFile(filepath.Join(filepath.Dir(path), name), plot(rs), 0o644); err != nil {
 			return err
 		}

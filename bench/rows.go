@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -38,10 +39,12 @@ func gateOf(id string) gate {
 	return gate{id: id, what: "no bound", atLeast: 0}
 }
 
-// verdict is pass, MISS, void or -, of a row without a bound.
+// verdict is pass, MISS, void, left out or -, of a row without a bound.
 func (r *result) verdict() string {
 	g := gateOf(r.gate)
 	switch {
+	case math.IsNaN(r.median):
+		return "left out"
 	case g.atLeast == 0 && g.aim == 0:
 		return "-"
 	case !g.count && r.control.n > 0 && !r.control.within(controlBand):
@@ -61,10 +64,12 @@ type workload struct {
 // lab is what the workloads share.
 type lab struct {
 	brokers      []string // of a real Kafka
+	noBrokers    string   // why there are none
+	onReal       bool     // W1 is measured there
 	budget, each time.Duration
 }
 
-// all runs the workloads that only names.
+// all runs the workloads that only names. With an error it gives what was measured before.
 func (l *lab) all(ctx context.Context, only string) ([]result, error) {
 	var results []result
 	for _, w := range workloads() {
@@ -74,14 +79,14 @@ func (l *lab) all(ctx context.Context, only string) ([]result, error) {
 		begun := time.Now()
 		fmt.Fprintf(os.Stderr, "%s ...\n", w.name)
 		rs, err := w.run(ctx, l)
-		if err != nil {
-			return results, fmt.Errorf("%s: %w", w.name, err)
-		}
 		for i := range rs {
 			fmt.Fprintf(os.Stderr, "  %s\n", line(&rs[i], "  "))
 		}
 		fmt.Fprintf(os.Stderr, "  in %.0f s\n", time.Since(begun).Seconds())
 		results = append(results, rs...)
+		if err != nil {
+			return results, fmt.Errorf("%s: %w", w.name, err)
+		}
 	}
 	if len(results) == 0 {
 		return nil, fmt.Errorf("no workload begins with %q; there are %s", only, strings.Join(names(), ", "))

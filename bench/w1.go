@@ -95,6 +95,9 @@ func w1Peers(ctx context.Context, l *lab) ([]result, error) {
 
 // w1 compares two subjects on values of so many bytes.
 func (l *lab) w1(ctx context.Context, size int, a string, aSet map[string]string, b string, bSet map[string]string) (rounds, error) {
+	if l.onReal {
+		return l.compare(ctx, size, peers.Spec{Peer: a, Set: aSet}, peers.Spec{Peer: b, Set: bSet})
+	}
 	address, end, err := l.canned(size)
 	if err != nil {
 		return nil, err

@@ -88,7 +88,7 @@ func (l *lab) w2a(ctx context.Context, takes time.Duration, k keySpec) ([]result
 	}
 	defer end()
 	most := min(int(takes.Seconds()*busyPerSecond), mostBusy)
-	busy := int(busiest(mine.draw(cannedRecords(waitingBytes)), parts, most))
+	busy := int(busiest(mine.draw(cannedRecords(waitingBytes, 0)), parts, most))
 	sleepers := peers.Spec{Peer: "sleepers", Handler: takes, InFlight: busy}
 	weir := peers.Spec{Peer: "weir", Brokers: address, Topic: topic, Group: "b", Handler: takes, InFlight: busy}
 	r, err := l.trio(ctx, sleepers, weir, max(l.each, 4*takes))
@@ -143,5 +143,5 @@ func (l *lab) waiting(ctx context.Context, k keySpec, takes time.Duration) (addr
 	topic = fmt.Sprintf("bench-w2-%d", time.Now().UnixNano())
 	seconds := (l.budget + 10*time.Second).Seconds()
 	ranks := k.draw(int(seconds * mostBusy / takes.Seconds()))
-	return l.brokers, topic, func() {}, fill(ctx, l.brokers, topic, partitions, waitingBytes, ranks)
+	return l.brokers, topic, func() {}, produce(ctx, l.brokers, topic, partitions, waitingBytes, ranks)
 }

@@ -28,7 +28,7 @@ func w2Window(ctx context.Context, l *lab) ([]result, error) {
 		return nil, err
 	}
 	defer end()
-	if err := fill(ctx, address, topic, 1, windowBytes, ranks); err != nil {
+	if err := produce(ctx, address, topic, 1, windowBytes, ranks); err != nil {
 		return nil, err
 	}
 	weir, err := startSubject(ctx, peers.Spec{

@@ -19,6 +19,10 @@
 // tenants (tenant.go) each has its turn in the handlers and at the sinks, and what
 // one has beyond its lanes is bounded, so that its backlog is in nobody's way.
 //
+// The budget bounds what is held and not the process: the runtime lets garbage grow to as
+// much as is in use. A program tells it how much there may be, with debug.SetMemoryLimit or
+// GOMEMLIMIT: its budgets and a twentieth of them, and 48 MiB for all else, as weir run does.
+//
 // What it does not: delivery is at least once. After a kill some records are
 // delivered again, as few as the completion map in the commit allows; Explain
 // says how many. Records without a key have no order among each other. A
