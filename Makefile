@@ -8,7 +8,7 @@ MODULES = flow/grpcflow flow/bench bench
 # Its tests run a real Kafka in containers, for a quarter of an hour: make integration.
 CLAIMS = integration/kafkatest
 
-.PHONY: all help build test race lint lint-install generate verify bench instructions sim overload steps proof mutants chaos soak integration model fuzz demo clean
+.PHONY: all help build test race lint lint-install generate verify bench bench-report instructions sim overload steps proof mutants chaos soak integration model fuzz demo clean
 
 all: build test lint ## build, test, lint
 
@@ -50,8 +50,11 @@ SIM_SEED = $(shell grep '^\#\# [^U]' CHANGELOG.md | head -1 | cksum | cut -d' ' 
 sim: ## all limiters against all simulated sinks, with the gates of Knee
 	$(GO) run ./cmd/weir sim --set named,random,fleet --seed $(SIM_SEED) --gate knee
 
-bench: ## Weir over the raw client, interleaved, with an A/A control
-	$(GO) run ./integration/bench
+bench: ## Weir beside the raw client, about five minutes: its counts are a gate, its times are shown as ratios
+	cd bench && $(GO) build -o $(BIN)/bench . && $(BIN)/bench -gate -time 10s -only W1-partition,W1-key,W1-metrics,W2c,W2e,W6m-fetched,W7a-idle,W8c,W8d
+
+bench-report: ## every row, beside the peers and on a real Kafka in a container, about 40 minutes; writes bench/REPORT.md
+	cd bench && $(GO) build -o $(BIN)/bench . && $(BIN)/bench -kafka -report REPORT.md
 
 instructions: ## what the hot path and a whole run execute, as a gate against a baseline; WRITE=1 writes it (needs valgrind)
 	$(GO) run ./integration/instructions $(if $(WRITE),-write) $(if $(RUNS),-runs $(RUNS))

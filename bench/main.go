@@ -40,7 +40,7 @@ func run() error {
 		brokers  = flag.String("brokers", "", "brokers of a real Kafka for the rows that need one, with commas between; topics are made and filled there")
 		kafka    = flag.Bool("kafka", false, "start a real Kafka in a container for them")
 		report   = flag.String("report", "", "write the report and its plots beside this file")
-		gate     = flag.Bool("gate", false, "fail when a row that is not void misses its bound")
+		gate     = flag.Bool("gate", false, "fail when a count misses its bound; ratios of times are shown")
 	)
 	flag.DurationVar(&l.budget, "time", 20*time.Second, "how long one comparison may take at most")
 	flag.DurationVar(&l.each, "each", 200*time.Millisecond, "length of a piece that is measured")
