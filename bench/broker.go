@@ -3,10 +3,8 @@ package main
 import (
 	"bufio"
 	"cmp"
-	"context"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"math/rand/v2"
@@ -37,9 +35,6 @@ type brokerSpec struct {
 	// Keys are those of a canned batch. The batch is the same in every partition, and a
 	// key of one partition is another than that of the same name in the next.
 	Keys keySpec
-	// Paced is how many records a second the broker's process produces itself, each with
-	// the time at which it was due in its value.
-	Paced int
 	// Into is a topic for what is produced, which is not kept then, of any topic.
 	Into string
 	// Configs are the broker's own, such as the heartbeat interval of its groups.
@@ -67,15 +62,11 @@ func serve(spec string) error {
 	defer c.Close()
 	t := newTap(c, s)
 	fmt.Println(strings.Join(c.ListenAddrs(), ","))
-	ctx, cancel := context.WithCancel(context.Background())
-	paced := make(chan error, 1)
-	go func() { paced <- pace(ctx, c.ListenAddrs(), s) }()
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
 		fmt.Println(t.do(in.Text()))
 	}
-	cancel()
-	return errors.Join(in.Err(), <-paced)
+	return in.Err()
 }
 
 // cannedRecords is how many records of so many bytes a canned batch of a size has.

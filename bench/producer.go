@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -20,6 +21,7 @@ type producerSpec struct {
 	Brokers    []string
 	Topic      string
 	Partitions int
+	Keys       int // as many as there are of all rows by default
 	PerSecond  float64
 }
 
@@ -56,7 +58,7 @@ func producing(spec string) error {
 		value := make([]byte, 100)
 		peers.Stamp(value, due)
 		client.Produce(context.Background(), &kgo.Record{
-			Topic: s.Topic, Partition: int32(n % s.Partitions), Key: []byte("key-" + strconv.Itoa(n%keys)), Value: value,
+			Topic: s.Topic, Partition: int32(n % s.Partitions), Key: []byte("key-" + strconv.Itoa(n%cmp.Or(s.Keys, keys))), Value: value,
 		}, nil)
 	}
 }

@@ -30,8 +30,7 @@ func (t trio) close() {
 	}
 }
 
-// watch looks at all of them n times, beginning at from. The figures of a piece are
-// those that its end has.
+// watch looks at all of them n times, beginning at from.
 func (t trio) watch(ctx context.Context, from time.Time, each time.Duration, n int) (rounds, error) {
 	var rs rounds
 	var last [3]moment
@@ -46,7 +45,6 @@ func (t trio) watch(ctx context.Context, from time.Time, each time.Duration, n i
 				return rs, err
 			}
 			ps[k], last[k] = between(last[k], m), m
-			ps[k].figures = m.Figures
 		}
 		if i > 0 {
 			rs = append(rs, round{a: ps[0], b: ps[1], control: ps[2]})

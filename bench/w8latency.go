@@ -60,7 +60,7 @@ func (l *lab) latency(ctx context.Context, perSecond float64) (rounds, error) {
 		return nil, err
 	}
 	defer end()
-	p, err := startProducer(producerSpec{Brokers: address, Topic: topic, Partitions: partitions, PerSecond: perSecond})
+	p, err := startProducer(producerSpec{Brokers: address, Topic: topic, Partitions: partitions, Keys: keys, PerSecond: perSecond})
 	if err != nil {
 		return nil, err
 	}

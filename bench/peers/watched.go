@@ -2,7 +2,6 @@ package peers
 
 import (
 	"context"
-	"encoding/binary"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/weir-kafka/weir/consumer"
 	"github.com/weir-kafka/weir/handlers"
-	"github.com/weir-kafka/weir/sink"
 )
 
 // Figures of Weir, when Set has "figures" with one of these.
@@ -18,12 +16,6 @@ const (
 	// Span is for how long it has worked: from the first call of the handler to the last
 	// acknowledgement, in nanoseconds.
 	Span = "span"
-	// Latency is the median and the 99th percentile, since the last look and in
-	// nanoseconds, of the time from when a record was due, which its value begins with, to
-	// its acknowledgement; without those of the key that is stuck.
-	Latency = "latency"
-	// P50 and P99 are the figures of [Latency].
-	P50, P99 = "p50", "p99"
 	// Window is for how many records are done beyond one that is not, as
 	// [consumer.Report] has it: the most before a partition was paused for the first
 	// time because its completion map does not fit the commit.
@@ -39,9 +31,7 @@ type watched struct {
 
 	first, last atomic.Int64
 
-	mu        sync.Mutex
-	latencies []int64
-
+	mu           sync.Mutex
 	beyond, most int64
 	mapPaused    bool
 }
@@ -66,19 +56,10 @@ func (w *watched) before(h handlers.Handler) handlers.Handler {
 	})
 }
 
-// wrote is told what was acknowledged.
-func (w *watched) wrote(batch []sink.Message) {
-	switch now := time.Now().UnixNano(); w.kind {
-	case Span:
-		w.last.Store(now)
-	case Latency:
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		for i := range batch {
-			if string(batch[i].Key) != w.stuck {
-				w.latencies = append(w.latencies, now-int64(binary.BigEndian.Uint64(batch[i].Value)))
-			}
-		}
+// wrote is told that something was acknowledged.
+func (w *watched) wrote() {
+	if w.kind == Span {
+		w.last.Store(time.Now().UnixNano())
 	}
 }
 
@@ -87,25 +68,10 @@ func (w *watched) figures() func() map[string]float64 {
 	switch w.kind {
 	case Span:
 		return func() map[string]float64 { return map[string]float64{Span: float64(w.last.Load() - w.first.Load())} }
-	case Latency:
-		return w.quantiles
 	case Window:
 		return w.window
 	}
 	return nil
-}
-
-func (w *watched) quantiles() map[string]float64 {
-	w.mu.Lock()
-	all := w.latencies
-	w.latencies = nil
-	w.mu.Unlock()
-	if len(all) == 0 {
-		return nil
-	}
-	slices.Sort(all)
-	at := func(q float64) float64 { return float64(all[int(q*float64(len(all)-1))]) }
-	return map[string]float64{P50: at(0.5), P99: at(0.99)}
 }
 
 // lookEvery is how often the window is looked at: some thousand records become done

@@ -67,10 +67,12 @@ func looks(m *Meter, old *Latencies, w *watched) sink.Sink {
 	return sink.Func(func(_ context.Context, batch []sink.Message) error {
 		if old != nil {
 			for i := range batch {
-				old.Done(batch[i].Value, time.Now())
+				if string(batch[i].Key) != w.stuck {
+					old.Done(batch[i].Value, time.Now())
+				}
 			}
 		}
-		w.wrote(batch)
+		w.wrote()
 		m.Add(len(batch), valueBytes(batch))
 		return nil
 	})
