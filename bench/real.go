@@ -33,6 +33,10 @@ func realChapter() chapter {
 				peers.Spec{Peer: "parallel-consumer", InFlight: 100}, peers.Spec{Peer: "parallel-consumer", InFlight: 1000})),
 			onReal("real-W2c-defaults", keyOrder(0)),
 			onReal("real-W2c-set", keyOrder(100, 1000)),
+			onReal("real-W3-copy", w3Copy),
+			onReal("real-W6-slow", w6Slow),
+			onReal("real-W6-half", w6Half),
+			onReal("real-W6-hang", w6Hang),
 		},
 		gates: []gate{
 			{id: "left-out", what: "could not be measured"},
@@ -42,9 +46,11 @@ func realChapter() chapter {
 			{id: "W2c-ns-real", what: "key order, 10 ms handler: CPU a record", unit: "ns"},
 		},
 	}
-	for _, g := range w1Chapter().gates {
-		g.id += suffix
-		c.gates = append(c.gates, g)
+	for _, twice := range []chapter{w1Chapter(), w3Chapter(), w6Chapter()} {
+		for _, g := range twice.gates {
+			g.id += suffix
+			c.gates = append(c.gates, g)
+		}
 	}
 	return c
 }
