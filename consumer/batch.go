@@ -18,24 +18,19 @@ const recordOverhead = 400
 // that its record counts.
 const messageOverhead = 150
 
-// batches keeps the memory of large batches, by the power of two that holds
-// their records. Small ones are made anew: they are small because their handler
-// is slow, and there may be hundreds.
-type batches [mostAtOnceBits - leastKeptBits + 1]sync.Pool
+// batches keeps the memory of batches, by the power of two that holds their records.
+type batches [mostAtOnceBits + 1]sync.Pool
 
-const (
-	leastKeptBits  = 8
-	mostAtOnceBits = 12
-)
+const mostAtOnceBits = 12
 
 // get returns an empty batch for n records and as many outs as there are stages.
 func (k *batches) get(n int, stages []*writeStage) *batch {
-	size, class := n, bits.Len(uint(max(n-1, 0)))-leastKeptBits
-	if class >= 0 && class < len(k) {
+	size, class := n, bits.Len(uint(max(n-1, 0)))
+	if class < len(k) {
 		if b, ok := k[class].Get().(*batch); ok {
 			return b
 		}
-		size = 1 << (class + leastKeptBits)
+		size = 1 << class
 	}
 	b := &batch{
 		taken: make([]lane.Taken[item], 0, size), states: make([]recordState, 0, size), outs: make([]out, len(stages)),
@@ -57,8 +52,8 @@ func (k *batches) put(b *batch) {
 			r.Recycle()
 		}
 	}
-	class := bits.Len(uint(cap(b.taken)-1)) - leastKeptBits
-	if class < 0 || class >= len(k) || cap(b.taken) != 1<<(class+leastKeptBits) {
+	class := bits.Len(uint(cap(b.taken) - 1))
+	if class >= len(k) || cap(b.taken) != 1<<class {
 		return
 	}
 	clear(b.taken)
