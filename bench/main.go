@@ -13,6 +13,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -61,13 +62,11 @@ func run() error {
 	begun := time.Now()
 	results, err := l.all(ctx, *only)
 	print(os.Stdout, results)
+	if *report != "" { // of what was measured before an error too
+		err = errors.Join(err, writeReport(*report, results, time.Since(begun)))
+	}
 	if err != nil {
 		return err
-	}
-	if *report != "" {
-		if err := writeReport(*report, results, time.Since(begun)); err != nil {
-			return err
-		}
 	}
 	if missed := missed(results); *gate && len(missed) > 0 {
 		return fmt.Errorf("missed: %s", strings.Join(missed, ", "))

@@ -208,9 +208,11 @@ func (l *lab) stopsOne(m *member) {
 func TestAfterAnUncleanElectionTheNewRecordsAreRead(t *testing.T) {
 	t.Parallel()
 	l := newLabWith(t, shared(t, threeNodes), 1, map[string]string{"unclean.leader.election.enable": "true", "min.insync.replicas": "1"})
-	l.run(l.config(consumer.ProtocolAuto), l.to(nil))
+	m := l.run(l.config(consumer.ProtocolAuto), l.to(nil))
 	l.produce(1000)
 	l.delivered(30 * time.Second)
+	// While a broker is away the coordinator may not be able to write a commit.
+	l.until(10*time.Second, "committed", func() bool { return m.Explain().Partitions[0].Committed == 1000 })
 	leader, err := l.c.Leader(t.Context(), l.topic, 0)
 	must(t, err)
 	l.keepReplicas(leader)
