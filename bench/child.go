@@ -192,7 +192,7 @@ func (c *child) awaitFirst(ctx context.Context) error {
 		case time.Since(begun) > 30*time.Second:
 			return fmt.Errorf("%s consumed nothing in 30 s", c.name)
 		}
-		if err := wait(ctx, 10*time.Millisecond); err != nil {
+		if err := peers.Wait(ctx, 10*time.Millisecond); err != nil {
 			return err
 		}
 	}
@@ -243,16 +243,4 @@ func (c *child) close() {
 func (c *child) kill() {
 	_ = c.cmd.Process.Kill()
 	_ = c.cmd.Wait()
-}
-
-// wait waits so long, or until ctx ends.
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

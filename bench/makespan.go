@@ -125,7 +125,7 @@ func (m *makespans) run(ctx context.Context, group string) (time.Duration, error
 		if now.Records >= int64(len(m.ranks)) {
 			return time.Duration(now.Figures[peers.Span]), nil
 		}
-		if err := wait(ctx, 20*time.Millisecond); err != nil {
+		if err := peers.Wait(ctx, 20*time.Millisecond); err != nil {
 			return 0, err
 		}
 	}

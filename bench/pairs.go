@@ -191,7 +191,7 @@ const longestWarm = 30 * time.Second
 // settle lets a subject warm up, for a second at least, and freezes it.
 func settle(ctx context.Context, c *child) error {
 	for begun := time.Now(); ; {
-		if err := wait(ctx, time.Second); err != nil {
+		if err := peers.Wait(ctx, time.Second); err != nil {
 			return err
 		}
 		m, err := c.look()
@@ -214,14 +214,14 @@ func (c *child) latePiece(ctx context.Context, late, each time.Duration) (p piec
 	if err := c.thaw(); err != nil {
 		return p, err
 	}
-	if err := wait(ctx, late); err != nil {
+	if err := peers.Wait(ctx, late); err != nil {
 		return p, err
 	}
 	from, err := c.look()
 	if err != nil {
 		return p, err
 	}
-	if err := wait(ctx, each); err != nil {
+	if err := peers.Wait(ctx, each); err != nil {
 		return p, err
 	}
 	to, err := c.look()

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/weir-kafka/weir/bench/peers"
 )
 
 // resident reads a figure of a process in bytes: VmRSS is what it has, VmHWM the most
@@ -108,7 +110,7 @@ func (r *running) awaitDone(ctx context.Context) error {
 		if e, err = r.explain(ctx); err == nil && e.Totals.Done > 0 {
 			return nil
 		}
-		if err := wait(ctx, 50*time.Millisecond); err != nil {
+		if err := peers.Wait(ctx, 50*time.Millisecond); err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weir-kafka/weir/bench/peers"
 	"github.com/weir-kafka/weir/integration/pool"
 )
 
@@ -86,7 +87,7 @@ func read(next http.Handler) http.Handler {
 func taking(d time.Duration) http.Handler {
 	return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if d > 0 {
-			_ = wait(r.Context(), d)
+			_ = peers.Wait(r.Context(), d)
 		}
 	})
 }

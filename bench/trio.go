@@ -35,7 +35,7 @@ func (t trio) watch(ctx context.Context, from time.Time, each time.Duration, n i
 	var rs rounds
 	var last [3]moment
 	for i := range n + 1 {
-		if err := wait(ctx, time.Until(from.Add(time.Duration(i)*each))); err != nil {
+		if err := peers.Wait(ctx, time.Until(from.Add(time.Duration(i)*each))); err != nil {
 			return rs, err
 		}
 		var ps [3]piece

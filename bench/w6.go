@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/weir-kafka/weir/bench/peers"
 	"github.com/weir-kafka/weir/integration/pool"
 )
 
@@ -147,7 +148,7 @@ func (l *lab) w6Members(ctx context.Context, phases []phase) (fixed, adaptive []
 			return nil, nil, err
 		}
 	}
-	if err := wait(ctx, w6Warm); err != nil {
+	if err := peers.Wait(ctx, w6Warm); err != nil {
 		return nil, nil, err
 	}
 	if err := follows(ctx, to, phases, all); err != nil {
@@ -162,7 +163,7 @@ func follows(ctx context.Context, to *services, phases []phase, all []served) er
 		return err
 	}
 	for i, ph := range phases {
-		if err := wait(ctx, ph.lasts); err != nil {
+		if err := peers.Wait(ctx, ph.lasts); err != nil {
 			return err
 		}
 		for k := range all {

@@ -108,7 +108,7 @@ func (l *lab) w6mHung(ctx context.Context, weir *command, size int) ([]result, e
 		defer run.c.kill()
 		all = append(all, run)
 	}
-	if err := wait(ctx, hungWarm); err != nil {
+	if err := peers.Wait(ctx, hungWarm); err != nil {
 		return nil, err
 	}
 	if err := to.freeze(); err != nil {
@@ -169,7 +169,7 @@ func (b *command) hung(ctx context.Context, s *source, of budget, to *sinkBroker
 
 func watchHung(ctx context.Context, all []*hung, size int) ([]result, error) {
 	for begun := time.Now(); time.Since(begun) < hungFor; {
-		if err := wait(ctx, hungLooks); err != nil {
+		if err := peers.Wait(ctx, hungLooks); err != nil {
 			return nil, err
 		}
 		for _, h := range all {
@@ -256,7 +256,7 @@ func fetchedOver(ctx context.Context, spec peers.Spec, wire float64, times int) 
 	var each []float64
 	var all []moment
 	for range times + 1 {
-		if err := wait(ctx, cycle); err != nil { // the first one fills the memory
+		if err := peers.Wait(ctx, cycle); err != nil { // the first one fills the memory
 			return result{}, err
 		}
 		now, err := c.look()

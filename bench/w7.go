@@ -119,7 +119,7 @@ func (l *lab) idle(ctx context.Context, peer string, n int) (float64, error) {
 		return 0, err
 	}
 	defer c.close()
-	if err := wait(ctx, calm); err != nil {
+	if err := peers.Wait(ctx, calm); err != nil {
 		return 0, err
 	}
 	m, err := c.rest()

@@ -79,14 +79,14 @@ func flightRest(ctx context.Context, s peers.Spec) (m moment, err error) {
 		return m.Records >= flightRecords || s.BlocksAfter > 0 && m.Figures[peers.InFlight] >= float64(max(s.InFlight, 512))
 	}
 	for begun := time.Now(); !full() && time.Since(begun) < flightLongest; {
-		if err := wait(ctx, 100*time.Millisecond); err != nil {
+		if err := peers.Wait(ctx, 100*time.Millisecond); err != nil {
 			return m, err
 		}
 		if m, err = c.look(); err != nil {
 			return m, err
 		}
 	}
-	if err := wait(ctx, calm); err != nil {
+	if err := peers.Wait(ctx, calm); err != nil {
 		return m, err
 	}
 	return c.rest()

@@ -83,7 +83,7 @@ func until(ctx context.Context, c *child, records int64) error {
 		if err != nil || m.Records >= records {
 			return err
 		}
-		if err := wait(ctx, keysEach); err != nil {
+		if err := peers.Wait(ctx, keysEach); err != nil {
 			return err
 		}
 	}
@@ -96,7 +96,7 @@ func holdStill(ctx context.Context, c, broker *child) (m moment, err error) {
 	}
 	for was := int64(-1); m.Records != was; {
 		was = m.Records
-		if err := wait(ctx, time.Second); err != nil {
+		if err := peers.Wait(ctx, time.Second); err != nil {
 			return m, err
 		}
 		if m, err = c.rest(); err != nil {

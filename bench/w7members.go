@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/weir-kafka/weir/bench/peers"
 	"github.com/weir-kafka/weir/consumer"
 	"github.com/weir-kafka/weir/handlers"
 	"github.com/weir-kafka/weir/sink"
@@ -79,7 +80,7 @@ func (l *lab) members(ctx context.Context, protocol consumer.Protocol) (steps []
 	for i, n := range memberSteps() {
 		from := time.Now()
 		if i > 0 { // what is quiet comes before
-			if err := wait(ctx, membersWindow); err != nil {
+			if err := peers.Wait(ctx, membersWindow); err != nil {
 				return steps, err
 			}
 		}
@@ -87,7 +88,7 @@ func (l *lab) members(ctx context.Context, protocol consumer.Protocol) (steps []
 		if err := g.resize(ctx, n); err != nil {
 			return steps, err
 		}
-		if err := wait(ctx, membersWindow); err != nil {
+		if err := peers.Wait(ctx, membersWindow); err != nil {
 			return steps, err
 		}
 		if i > 0 {

@@ -151,7 +151,7 @@ func (l *lab) commits(ctx context.Context, peer string, perSecond float64) (busy
 		return nil, nil, err
 	}
 	defer c.close()
-	if err := wait(ctx, 2*time.Second); err != nil {
+	if err := peers.Wait(ctx, 2*time.Second); err != nil {
 		return nil, nil, err
 	}
 	if busy, err = countCommits(ctx, broker, "look", min(commitsFor, l.budget/2)); err != nil {
@@ -160,7 +160,7 @@ func (l *lab) commits(ctx context.Context, peer string, perSecond float64) (busy
 	if _, err := broker.tell("hold"); err != nil {
 		return nil, nil, err
 	}
-	if err := wait(ctx, 2*time.Second); err != nil {
+	if err := peers.Wait(ctx, 2*time.Second); err != nil {
 		return nil, nil, err
 	}
 	idle, err = countCommits(ctx, broker, "look", min(commitsFor, l.budget/2)/2)
@@ -176,7 +176,7 @@ func countCommits(ctx context.Context, broker *child, line string, d time.Durati
 	}
 	for at := time.Now(); time.Since(at) < d; {
 		from := time.Now()
-		if err := wait(ctx, time.Second); err != nil {
+		if err := peers.Wait(ctx, time.Second); err != nil {
 			return nil, err
 		}
 		now, err := broker.tell(line)

@@ -73,7 +73,7 @@ func stopOnce(ctx context.Context, cmd *exec.Cmd) (took time.Duration, err error
 	if _, err := c.out.ReadString('\n'); err != nil {
 		return 0, fmt.Errorf("weir run printed no record: %w", err)
 	}
-	if err := wait(ctx, 1500*time.Millisecond); err != nil { // the record is committed
+	if err := peers.Wait(ctx, 1500*time.Millisecond); err != nil { // the record is committed
 		return 0, err
 	}
 	begun := time.Now()
@@ -123,7 +123,7 @@ func (c *child) flying(ctx context.Context, n float64) (m moment, err error) {
 		if time.Since(begun) > 30*time.Second {
 			return m, fmt.Errorf("%s has %v records in flight after 30 s, want %v", c.name, m.Figures[peers.InFlight], n)
 		}
-		if err := wait(ctx, 20*time.Millisecond); err != nil {
+		if err := peers.Wait(ctx, 20*time.Millisecond); err != nil {
 			return m, err
 		}
 		if m, err = c.look(); err != nil {

@@ -90,7 +90,7 @@ func watchWindow(ctx context.Context, weir *child, address []string, group strin
 		for _, o := range offsets.Sorted() {
 			b.told, b.bytes = m.Figures[peers.Beyond], float64(len(o.Metadata))
 		}
-		if err := wait(ctx, 50*time.Millisecond); err != nil {
+		if err := peers.Wait(ctx, 50*time.Millisecond); err != nil {
 			return b, err
 		}
 	}

@@ -2,7 +2,6 @@ package peers
 
 import (
 	"context"
-	"fmt"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -11,28 +10,17 @@ import (
 // Partitions is the loop that a team writes when a handler waits: of each poll the
 // partitions at the same time, and the records of a partition one after the other.
 func Partitions(ctx context.Context, s Spec, m *Meter) error {
-	client, err := kgo.NewClient(
-		kgo.SeedBrokers(s.Brokers...), kgo.ConsumerGroup(s.Group), kgo.ConsumeTopics(s.Topic),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.FetchMaxPartitionBytes(FetchBytes), kgo.AutoCommitInterval(CommitInterval),
-	)
+	client, err := raw(s)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	for {
-		fetches := client.PollFetches(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		for _, e := range fetches.Errors() {
-			return fmt.Errorf("fetch: %w", e.Err)
-		}
+	return poll(ctx, client, func(fetches kgo.Fetches) error {
 		var parts sync.WaitGroup
 		fetches.EachPartition(func(p kgo.FetchTopicPartition) {
 			parts.Go(func() {
 				for _, r := range p.Records {
-					if sleep(ctx, s.Handler) != nil {
+					if Wait(ctx, s.Handler) != nil {
 						return
 					}
 					m.Add(1, len(r.Value))
@@ -40,5 +28,6 @@ func Partitions(ctx context.Context, s Spec, m *Meter) error {
 			})
 		})
 		parts.Wait()
-	}
+		return nil
+	})
 }

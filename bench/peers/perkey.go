@@ -97,7 +97,7 @@ func (k *perKey) work(ctx context.Context, id partKey) {
 		case <-ctx.Done():
 			return
 		}
-		err := sleep(ctx, k.spec.Handler)
+		err := Wait(ctx, k.spec.Handler)
 		<-k.calls
 		if err != nil {
 			return

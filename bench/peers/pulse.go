@@ -33,7 +33,7 @@ func pulsing(text string, to sink.Sink) (sink.Sink, error) {
 // Write implements [sink.Sink].
 func (p *pulse) Write(ctx context.Context, batch []sink.Message) error {
 	if at := time.Since(p.begun) % p.each; at >= p.takes {
-		if err := sleep(ctx, p.each-at); err != nil {
+		if err := Wait(ctx, p.each-at); err != nil {
 			return err
 		}
 	}

@@ -11,7 +11,7 @@ func Sleepers(ctx context.Context, s Spec, m *Meter) error {
 	var all sync.WaitGroup
 	for range max(s.InFlight, 1) {
 		all.Go(func() {
-			for sleep(ctx, s.Handler) == nil {
+			for Wait(ctx, s.Handler) == nil {
 				m.Add(1, 0)
 			}
 		})

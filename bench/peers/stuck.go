@@ -23,7 +23,7 @@ func (s *Stuck) before(h handlers.Handler) handlers.Handler {
 	var met atomic.Bool
 	return handlers.Func(func(ctx context.Context, rec *handlers.Record, emit handlers.Emit) error {
 		if string(rec.Key) == s.Key && !time.Now().Before(s.From) && met.CompareAndSwap(false, true) {
-			if err := sleep(ctx, time.Until(s.Until)); err != nil {
+			if err := Wait(ctx, time.Until(s.Until)); err != nil {
 				return err
 			}
 		}

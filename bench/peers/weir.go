@@ -136,7 +136,7 @@ func (w *waiting) Handle(ctx context.Context, rec *handlers.Record, emit handler
 		}
 		return handlers.Pass.Handle(ctx, rec, emit)
 	}
-	if err := sleep(ctx, w.takes); err != nil {
+	if err := Wait(ctx, w.takes); err != nil {
 		return err
 	}
 	return handlers.Pass.Handle(ctx, rec, emit)
@@ -149,9 +149,10 @@ func (w *waiting) figures() map[string]float64 {
 	return map[string]float64{InFlight: float64(w.begun.Load() - w.ended.Load())}
 }
 
-// sleep is the I/O of a handler: it waits and uses no processor.
-func sleep(ctx context.Context, takes time.Duration) error {
-	t := time.NewTimer(takes)
+// Wait waits so long, or until ctx ends, and uses no processor: as the I/O of a handler
+// does.
+func Wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
